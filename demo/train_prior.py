@@ -1,0 +1,243 @@
+"""Train the miniature Boltz-1 of the demonstration.
+
+Boltz's own classes with small dimensions, overfitted on one protein's conformational path. It is a demonstration, not a
+predictor: it knows adenylate kinase and nothing else. The trunk keeps its random initial weights (it only has to tell
+residues apart), so that its output can be computed beforehand, and the diffusion module is trained on it.
+
+The prior is biased on purpose: where noise hides the conformation (large sigma) it is trained mostly on closed frames,
+where noise reveals it (small sigma) on all of them. Unguided samples are therefore closed, and a map can still pull
+them open.
+
+    python demo/train_prior.py --output assets/demo/weights --steps 6000
+
+takes about 90 minutes on two CPU cores. Needs the packages of requirements/train.in beside the pipeline's own.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from torch import Tensor
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "bin"))
+sys.path.insert(0, str(ROOT / "demo"))
+
+from boltz.main import BoltzDiffusionParams
+from boltz.model.models.boltz1 import Boltz1
+from components import write_components
+from trajectories import load_trajectories
+
+from classfold.prior import featurise, load_components, parse_target, run_trunk, seeded
+
+HYPERPARAMETERS = {
+    "atom_s": 32,
+    "atom_z": 8,
+    "token_s": 64,
+    "token_z": 16,
+    "num_bins": 64,
+    "atom_feature_dim": 389,
+    "atoms_per_window_queries": 32,
+    "atoms_per_window_keys": 32,
+    "training_args": {},
+    "validation_args": {},
+    "diffusion_loss_args": {},
+    "confidence_model_args": {},
+    "embedder_args": {"atom_encoder_depth": 1, "atom_encoder_heads": 4},
+    "msa_args": {
+        "msa_s": 16,
+        "msa_blocks": 1,
+        "msa_dropout": 0.0,
+        "z_dropout": 0.0,
+        "pairwise_head_width": 8,
+        "pairwise_num_heads": 2,
+    },
+    "pairformer_args": {"num_blocks": 1, "num_heads": 4, "dropout": 0.0},
+    "score_model_args": {
+        "sigma_data": 16,
+        "dim_fourier": 64,
+        "atom_encoder_depth": 1,
+        "atom_encoder_heads": 4,
+        "token_transformer_depth": 4,
+        "token_transformer_heads": 4,
+        "atom_decoder_depth": 1,
+        "atom_decoder_heads": 4,
+        "conditioning_transition_layers": 1,
+    },
+    "diffusion_process_args": asdict(BoltzDiffusionParams()),
+}
+
+FEATURE_VARIANTS = 24
+"""The featuriser turns the reference conformers at random; the network has to see many of these turns."""
+LEARNING_RATE = 2e-3
+WARM_UP_STEPS = 100
+DECAY_FRACTION = 0.25
+EMA_DECAY = 0.998
+SAMPLES_PER_STEP = 8
+CLOSED_RMSD_ANGSTROM = 1.3
+CLOSED_BIAS = 100.0
+"""How much more often than its share a closed frame is drawn where the noise hides the conformation."""
+BIAS_SIGMA_ANGSTROM = 8.0
+
+
+def make_model(seed: int) -> Boltz1:
+    """A miniature Boltz-1 whose trunk, left untrained, tells every residue of the chain from every other."""
+    with seeded(seed):
+        model = Boltz1(**HYPERPARAMETERS)
+        for module in (model.input_embedder, model.msa_module, model.pairformer_module):
+            for parameter in module.parameters():
+                if parameter.dim() == 2 and not parameter.any():
+                    torch.nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5)
+    return model
+
+
+def atom_keys(structure) -> list[tuple[int, str, str]]:
+    """Residue index, residue name and atom name of every atom of a Boltz structure."""
+    keys = []
+    for residue_index, residue in enumerate(structure.residues):
+        atoms = structure.atoms[residue["atom_idx"] : residue["atom_idx"] + residue["atom_num"]]
+        for atom in atoms:
+            name = "".join(chr(code + 32) for code in atom["name"] if code)
+            keys.append((residue_index, str(residue["name"]), name))
+    return keys
+
+
+def rmsd_to_closed(frames: np.ndarray) -> np.ndarray:
+    """RMSD in Å of every frame from the first after superposition (Kabsch)."""
+    centred = frames - frames.mean(axis=1, keepdims=True)
+    left, singular, right = np.linalg.svd(np.einsum("nai,aj->nij", centred, centred[0]))
+    singular[:, 2] *= np.sign(np.linalg.det(left @ right))
+    squared = (centred**2).sum((1, 2)) + (centred[0] ** 2).sum() - 2 * singular.sum(1)
+    return np.sqrt(np.clip(squared, 0, None) / frames.shape[1])
+
+
+def draw_sigmas(generator: torch.Generator) -> Tensor:
+    """Noise levels of one batch in Å, (SAMPLES_PER_STEP,): half for local geometry, half for fold and hand."""
+    half = SAMPLES_PER_STEP // 2
+    quantiles = (torch.arange(half) + torch.rand(half, generator=generator)) / half
+    normal = math.sqrt(2) * torch.erfinv(2 * quantiles.clamp(1e-4, 1 - 1e-4) - 1)
+    return 16.0 * torch.cat([-1.2 + 1.5 * normal, 0.3 + 1.3 * normal]).exp()
+
+
+def draw_frames(sigmas: Tensor, is_closed: Tensor, generator: torch.Generator) -> Tensor:
+    """Index of the frame that each noise level is trained on."""
+    bias = 1 + (CLOSED_BIAS - 1) * torch.sigmoid(2 * torch.log(sigmas / BIAS_SIGMA_ANGSTROM))
+    weights = torch.where(is_closed[None], bias[:, None], torch.ones(1, 1))
+    return torch.multinomial(weights, 1, generator=generator).squeeze(1)
+
+
+def learning_rate(step: int, steps: int) -> float:
+    """Warm-up, plateau, and a linear decay to nothing over the last quarter."""
+    decay_steps = DECAY_FRACTION * steps
+    return LEARNING_RATE * min(1.0, (step + 1) / WARM_UP_STEPS, max(steps - step, 1) / decay_steps)
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder for the weights.")
+@click.option("--steps", default=6000, help="Optimiser steps.")
+@click.option("--seed", default=1, help="Seed of weights, noise and order.")
+@click.option("--report-every", default=100, help="Steps between two lines of progress.")
+def main(output: Path, steps: int, seed: int, report_every: int) -> None:
+    """Train the miniature prior and write boltz1_conf.ckpt and ccd.pkl as Boltz's release names them."""
+    output.mkdir(parents=True, exist_ok=True)
+    write_components(output / "ccd.pkl")
+    target = parse_target(ROOT / "assets/demo/adk.fasta", load_components(output / "ccd.pkl"))
+    coordinates, held_out = load_trajectories(atom_keys(target.structure))
+    frames = torch.from_numpy(coordinates[~held_out])
+    is_closed = torch.from_numpy(rmsd_to_closed(coordinates)[~held_out] < CLOSED_RMSD_ANGSTROM)
+    click.echo(f"{len(frames)} frames, {int(is_closed.sum())} of them closed; {held_out.sum()} held out")
+
+    model = make_model(seed).eval()
+    with torch.no_grad():
+        variants = [featurise(target, {}, seed=index) for index in range(FEATURE_VARIANTS)]
+        embeddings = [run_trunk(model, features, recycling_steps=0) for features in variants]
+    for features in variants:
+        features["atom_resolved_mask"] = features["atom_pad_mask"].bool()
+    click.echo("trunk computed")
+
+    module = model.structure_module.train()
+    ema = copy.deepcopy(module)
+    optimiser = torch.optim.Adam(module.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.99))
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    n_atoms = frames.shape[1]
+    padding = variants[0]["atom_pad_mask"].shape[1] - n_atoms
+    state_file = output / "training_state.pt"
+    first_step = 0
+    if state_file.exists():
+        state = torch.load(state_file, weights_only=True)
+        module.load_state_dict(state["module"])
+        ema.load_state_dict(state["ema"])
+        optimiser.load_state_dict(state["optimiser"])
+        first_step = state["step"]
+
+    started, running = time.monotonic(), []
+    for step in range(first_step, steps):
+        sigmas = draw_sigmas(generator)
+        batch = frames[draw_frames(sigmas, is_closed, generator)]
+        batch = torch.nn.functional.pad(batch, (0, 0, 0, padding))
+        variant = int(torch.randint(FEATURE_VARIANTS, (1,), generator=generator))
+        features, embedding = dict(variants[variant]), embeddings[variant]
+        features["coords"] = batch[None]
+        module.noise_distribution = lambda _, sigmas=sigmas: sigmas
+        module.synchronize_sigmas = False
+        output_dict = module(
+            s_inputs=embedding.s_inputs,
+            s_trunk=embedding.s,
+            z_trunk=embedding.z,
+            relative_position_encoding=embedding.relative_position_encoding,
+            feats=features,
+            multiplicity=SAMPLES_PER_STEP,
+        )
+        loss = module.compute_loss(
+            features, output_dict, add_smooth_lddt_loss=False, multiplicity=SAMPLES_PER_STEP
+        )["loss"]
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(module.parameters(), 10.0)
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(step, steps)
+        optimiser.step()
+        decay = min(EMA_DECAY, (step + 1) / (step + 10))
+        with torch.no_grad():
+            for average, value in zip(ema.parameters(), module.parameters(), strict=True):
+                average.lerp_(value, 1 - decay)
+        running.append(loss.item())
+        if (step + 1) % report_every == 0:
+            rate = (time.monotonic() - started) / (step + 1 - first_step)
+            click.echo(f"step {step + 1}  loss {np.mean(running):.4f}  {rate:.2f} s/step")
+            running = []
+            torch.save(
+                {
+                    "module": module.state_dict(),
+                    "ema": ema.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "step": step + 1,
+                },
+                state_file,
+            )
+
+    model.structure_module.load_state_dict(ema.state_dict())
+    hyperparameters = json.loads(json.dumps(HYPERPARAMETERS))
+    torch.save(
+        {
+            "state_dict": model.state_dict(),
+            "hyper_parameters": hyperparameters,
+            "pytorch-lightning_version": "2.5.0",
+        },
+        output / "boltz1_conf.ckpt",
+    )
+    state_file.unlink()
+
+
+if __name__ == "__main__":
+    main()
