@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class Model:
 
 
 def _entities(topology: Topology) -> list[gemmi.Entity]:
-    """Entities with their full sequences: names of the residues as the atoms say, the rest from the letters."""
+    """Entities with their full sequences: the residues' names from the atoms, the rest from the letters."""
     names = {
         (topology.chain[i], int(topology.residue_number[i])): str(topology.residue_name[i])
         for i in topology.residue_starts
@@ -67,7 +68,7 @@ def _structure(topology: Topology, coordinates: np.ndarray, b_factors: np.ndarra
     types = {chain.name: chain for chain in topology.chains}
     chains: dict[str, gemmi.Chain] = {}
     bounds = [*topology.residue_starts, topology.n_atoms]
-    for first, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for first, end in itertools.pairwise(bounds):
         record = types[topology.chain[first]]
         polymer = record.type in POLYMERS
         residue = gemmi.Residue()
@@ -97,12 +98,10 @@ def _structure(topology: Topology, coordinates: np.ndarray, b_factors: np.ndarra
 
 
 def _loop(block: gemmi.cif.Block, prefix: str, tags: list[str], rows: Iterable[Iterable[object]]) -> None:
-    """Add a loop whose values are quoted as mmCIF asks; a unit or dot stays a null value."""
+    """Add a loop whose values are quoted as mmCIF asks; a dot stays a null value."""
     loop = block.init_loop(prefix, tags)
     for row in rows:
-        loop.add_row(
-            [value if value in (".", "?") else gemmi.cif.quote(str(value)) for value in map(str, row)]
-        )
+        loop.add_row([value if value == "." else gemmi.cif.quote(value) for value in map(str, row)])
 
 
 def _per_residue(topology: Topology, values: np.ndarray) -> list[tuple[str, str, str, str]]:
@@ -152,7 +151,7 @@ def write_model(
     confidence: np.ndarray | None = None,
     provenance: Mapping[str, str] | None = None,
 ) -> None:
-    """Write one model as mmCIF with the full sequence of every chain; author numbering equals label numbering.
+    """Write one model as mmCIF with the full sequence of every chain; author numbers equal label numbers.
 
     Parameters
     ----------
@@ -162,8 +161,8 @@ def write_model(
         xyz in Å.
     title : str
     b_factors : ndarray, shape (n_atoms,), optional
-        Fit to the map, 100 times the residue's correlation. Goes to ``B_iso_or_equiv`` and, averaged over each
-        residue, to ``_classfold_residue_fit``. Without it B factors are 0.
+        Fit to the map, 100 times the residue's correlation. Goes to ``B_iso_or_equiv`` and, averaged over
+        each residue, to ``_classfold_residue_fit``. Without it B factors are 0.
     confidence : ndarray, shape (n_atoms,), optional
         pLDDT, 0-100, as ``_ma_qa_metric_local`` per residue.
     provenance : mapping of str to str, optional
@@ -215,8 +214,8 @@ def write_model(
 def read_model(path: Path) -> Model:
     """Read the first model of an mmCIF or PDB file: no hydrogens, no waters, first alternative location.
 
-    Chains and numbers are the author's; a chain with insertion codes is renumbered from 1, because numbers alone do
-    not name its residues.
+    Chains and numbers are the author's; a chain with insertion codes is renumbered from 1, because numbers
+    alone do not name its residues.
 
     Raises
     ------

@@ -11,22 +11,23 @@ from classfold.topology import POLYMERS, ChainRecord, Topology, residue_index
 
 __all__ = ["ChainRecord", "Model", "Topology", "match_atoms", "read_model", "residue_index", "write_model"]
 
-# A chain is the same where its name and at least this part of its residues agree; below it the sequences are aligned.
+# Share of equal residues from which a chain is matched by residue number; below it sequences are aligned.
 _SAME_CHAIN = 0.9
 # Aligned chains are taken for the same molecule from this identity on (of the shorter chain's residues).
 _SAME_SEQUENCE = 0.5
 _MATCH, _MISMATCH, _GAP = 5, -4, (-10, -1)
 
-Residues = list[tuple[int, str]]
+Residue = tuple[str, int]  # chain, number
+Residues = list[tuple[int, str]]  # number, name
 
 
 def _residues(numbers: np.ndarray, names: np.ndarray) -> Residues:
-    """(number, name) of each residue, in order, each once."""
+    """Each residue once, in order."""
     return list(dict.fromkeys(zip(numbers.tolist(), names.tolist(), strict=True)))
 
 
 def _by_number(ours: Residues, theirs: Residues) -> dict[int, int]:
-    """Residue numbers of ours to theirs where they are equal; nothing unless the names agree nearly everywhere."""
+    """Residue numbers of ours to theirs where they are equal; nothing unless nearly all names agree."""
     names = dict(theirs)
     common = [(number, name) for number, name in ours if number in names]
     same = sum(names[number] == name for number, name in common)
@@ -37,7 +38,7 @@ def _by_number(ours: Residues, theirs: Residues) -> dict[int, int]:
 
 
 def _by_sequence(ours: Residues, theirs: Residues) -> dict[int, int]:
-    """Residue numbers of ours to theirs by an alignment of the residues' names, without penalty for open ends."""
+    """Residue numbers of ours to theirs by aligning the residues' names, with free ends."""
     alphabet = Alphabet(sorted({name for _, name in ours + theirs}))
     size = len(alphabet)
     scores = np.full((size, size), _MISMATCH, dtype=np.int32)
@@ -52,40 +53,31 @@ def _by_sequence(ours: Residues, theirs: Residues) -> dict[int, int]:
     return {ours[a][0]: theirs[b][0] for a, b in pairs}
 
 
-def _match_polymers(topology: Topology, model: Model) -> dict[tuple[str, int], tuple[str, int]]:
-    """Residues (chain, number) of the topology's polymers to those of the model; each chain is used once.
+def _match_polymers(topology: Topology, model: Model) -> dict[Residue, Residue]:
+    """Residues of the topology's polymers to those of the model; each chain is used once.
 
-    Chains of the same name come first, then each chain left takes the one that shares most residues with it.
+    Chains of the same name and numbering come first, then each chain left takes the one that shares most
+    residues with it.
     """
     ours = {
         chain.name: _residues(topology.residue_number[rows], topology.residue_name[rows])
         for chain in topology.chains
         if chain.type in POLYMERS and (rows := topology.chain == chain.name).any()
     }
-    theirs = {
-        str(name): _residues(
-            model.residue_number[model.chain == name], model.residue_name[model.chain == name]
-        )
-        for name in dict.fromkeys(model.chain)
-    }
+    theirs: dict[str, Residues] = {}
+    for name in dict.fromkeys(model.chain.tolist()):
+        rows = model.chain == name
+        theirs[name] = _residues(model.residue_number[rows], model.residue_name[rows])
     found: dict[str, tuple[str, dict[int, int]]] = {}
-    for name in ours.keys() & theirs.keys():
-        pairs = _by_number(ours[name], theirs[name])
+    for name in ours:
+        pairs = _by_number(ours[name], theirs.get(name, []))
         if pairs:
             found[name] = (name, pairs)
     for name in ours:
+        if name in found:
+            continue
         used = {chain for chain, _ in found.values()}
-        free = sorted(
-            (chain for chain in theirs if chain not in used), key=lambda chain, own=name: chain != own
-        )
-        options = (
-            [
-                (chain, _by_number(ours[name], theirs[chain]) or _by_sequence(ours[name], theirs[chain]))
-                for chain in free
-            ]
-            if name not in found
-            else []
-        )
+        options = [(chain, _by_sequence(ours[name], theirs[chain])) for chain in theirs if chain not in used]
         best = max(options, key=lambda option: len(option[1]), default=("", {}))
         if best[1]:
             found[name] = best
@@ -96,11 +88,35 @@ def _match_polymers(topology: Topology, model: Model) -> dict[tuple[str, int], t
     }
 
 
+def _match_ligands(topology: Topology, model: Model, taken: set[Residue]) -> dict[Residue, Residue]:
+    """Residues of the topology's ligands to residues of the model with the same component, in order."""
+    free: dict[str, list[Residue]] = {}
+    columns = (model.chain.tolist(), model.residue_number.tolist(), model.residue_name.tolist())
+    for chain, number, name in dict.fromkeys(zip(*columns, strict=True)):
+        if (chain, number) not in taken:
+            free.setdefault(name, []).append((chain, number))
+    found = {}
+    for i in topology.residue_starts:
+        candidates = free.get(str(topology.residue_name[i]), [])
+        if topology.chain_type[i] not in POLYMERS and candidates:
+            # Files of ours keep the ligand's own chain; files of the PDB put it into a polymer's.
+            key = (str(topology.chain[i]), int(topology.residue_number[i]))
+            found[key] = key if key in candidates else candidates[0]
+            candidates.remove(found[key])
+    return found
+
+
+def _atom_keys(structure: Topology | Model) -> list[tuple[Residue, str]]:
+    """((chain, residue number), atom name) of every atom."""
+    columns = (structure.chain.tolist(), structure.residue_number.tolist(), structure.atom_name.tolist())
+    return [((chain, number), name) for chain, number, name in zip(*columns, strict=True)]
+
+
 def match_atoms(topology: Topology, model: Model) -> tuple[np.ndarray, np.ndarray]:
     """Atoms that a topology and a model have in common.
 
-    Polymers are matched by chain name and residue number where the residues' names agree, else by an alignment of
-    their sequences; ligands by their component's name, in order; atoms of a residue by name.
+    Polymers are matched by chain name and residue number where the residues' names agree, else by an alignment
+    of their sequences; ligands by their component's name, in order; atoms of a residue by name.
 
     Parameters
     ----------
@@ -115,46 +131,14 @@ def match_atoms(topology: Topology, model: Model) -> tuple[np.ndarray, np.ndarra
         Indices into the model.
     """
     residues = _match_polymers(topology, model)
-    taken = set(residues.values())
-    free: dict[str, list[tuple[str, int]]] = {}
-    for chain, number, name in dict.fromkeys(
-        zip(model.chain.tolist(), model.residue_number.tolist(), model.residue_name.tolist(), strict=True)
-    ):
-        if (chain, number) not in taken:
-            free.setdefault(name, []).append((chain, number))
-    for i in topology.residue_starts:
-        key = (str(topology.chain[i]), int(topology.residue_number[i]))
-        candidates = free.get(str(topology.residue_name[i]), [])
-        if topology.chain_type[i] not in POLYMERS and candidates:
-            # Files of ours keep the ligand's own chain; files of the PDB put it into a polymer's.
-            residues[key] = key if key in candidates else candidates[0]
-            candidates.remove(residues[key])
-    atoms = {
-        key: i
-        for i, key in reversed(
-            list(
-                enumerate(
-                    zip(
-                        model.chain.tolist(),
-                        model.residue_number.tolist(),
-                        model.atom_name.tolist(),
-                        strict=True,
-                    )
-                )
-            )
-        )
-    }
+    residues |= _match_ligands(topology, model, set(residues.values()))
+    atoms: dict[tuple[Residue, str], int] = {}
+    for i, key in enumerate(_atom_keys(model)):
+        atoms.setdefault(key, i)
     pairs = [
-        (i, atoms[(*residues[key], name)])
-        for i, (*key_parts, name) in enumerate(
-            zip(
-                topology.chain.tolist(),
-                topology.residue_number.tolist(),
-                topology.atom_name.tolist(),
-                strict=True,
-            )
-        )
-        if (key := (key_parts[0], key_parts[1])) in residues and (*residues[key], name) in atoms
+        (i, atoms[residues[residue], name])
+        for i, (residue, name) in enumerate(_atom_keys(topology))
+        if residue in residues and (residues[residue], name) in atoms
     ]
     common = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     return common[:, 0], common[:, 1]
