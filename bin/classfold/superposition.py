@@ -12,18 +12,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# Two singular values whose sum is below this share of the largest leave the rotation about one axis undefined.
+# Singular values whose sum is below this share of the largest leave the rotation about one axis undefined.
 DEGENERATE_SHARE = 1e-6
 
 
 class _NearestRotation(torch.autograd.Function):
-    """The proper rotation ``R`` that maximises ``tr(Rᵀ C)``, with a gradient that is finite for every ``C``.
+    """The proper rotation ``R`` that maximises ``tr(Rᵀ C)``, with a gradient finite for every ``C``.
 
-    With ``C = U S Vᵀ`` and ``D = diag(1, 1, det(U Vᵀ))``, ``R = U D Vᵀ`` (Kabsch 1976, 1978). From ``C = R P``
-    with ``P = V (S D) Vᵀ`` follows ``dR = R V Ω Vᵀ``, ``Ω_ij = (N - Nᵀ)_ij / (s_i + s_j)``, where
-    ``N = Vᵀ Rᵀ dC V`` and ``s = diag(S D)``. Differences of singular values, which make the gradient of a generic
-    SVD infinite where two are equal, do not occur. Where a sum vanishes (points on a line, or an exact tie
-    between two rotations) the rotation about that axis is undefined and its gradient is taken to be zero.
+    With ``C = U S Vᵀ`` and ``D = diag(1, 1, det(U Vᵀ))``, ``R = U D Vᵀ`` (Kabsch 1976, 1978). From
+    ``C = R P`` with ``P = V (S D) Vᵀ`` follows ``dR = R V Ω Vᵀ``, ``Ω_ij = (N - Nᵀ)_ij / (s_i + s_j)``, where
+    ``N = Vᵀ Rᵀ dC V`` and ``s = diag(S D)``. Differences of singular values, which make the gradient of a
+    generic SVD infinite where two are equal, do not occur. Where a sum vanishes (points on a line, or a tie
+    between two rotations) the rotation about that axis is undefined; its gradient is taken to be zero.
     """
 
     @staticmethod

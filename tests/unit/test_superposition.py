@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from classfold.superposition import apply_pose, pose_translation, rmsd, superpose, superposed_rmsd
 
 
