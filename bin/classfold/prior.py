@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import pickle
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,26 @@ from boltz.data.parse.fasta import parse_fasta
 from boltz.data.parse.yaml import parse_yaml
 from boltz.data.tokenize.boltz import BoltzTokenizer
 from boltz.data.types import MSA, Input, Target
-from boltz.main import BoltzDiffusionParams, MSAModuleArgs, PairformerArgs
+from boltz.main import (
+    BOLTZ1_URL_WITH_FALLBACK,
+    CCD_URL,
+    BoltzDiffusionParams,
+    BoltzSteeringParams,
+    MSAModuleArgs,
+    PairformerArgs,
+    compute_msa,
+)
 from boltz.model.models.boltz1 import Boltz1
+from rdkit import Chem
+from rdkit.Chem.Descriptors import MolWt
 from torch import Tensor
 
+from .sampler import Denoise, NoiseProcess, NoiseStep
+
 Features = dict[str, Tensor]
+
+STEP_SCALE = 1.638
+"""Boltz-1's default, which ``boltz predict`` sets in its own body."""
 
 
 @contextlib.contextmanager
@@ -132,3 +147,246 @@ def run_trunk(model: Boltz1, features: Features, recycling_steps: int) -> Embedd
             s, z, mask=mask, pair_mask=pair_mask, use_kernels=model.use_kernels
         )
     return Embedding(s_inputs, s, z, relative_position_encoding)
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """What the confidence head says of a batch of samples."""
+
+    plddt: Tensor
+    """(b, n_tokens), 0 to 1."""
+    complex_plddt: Tensor
+    """(b,)"""
+    ptm: Tensor
+    """(b,)"""
+    iptm: Tensor
+    """(b,) zero where there is one chain."""
+
+
+def load_model(checkpoint: Path) -> Boltz1:
+    """Load a Boltz-1 checkpoint as ``boltz predict`` does, on the CPU and ready for inference.
+
+    The sampler's parameters are Boltz's inference defaults, not the checkpoint's. The sizes of the trunk are the
+    checkpoint's own, which for the published weights are Boltz's defaults. Verify the file's digest before: it is
+    unpickled.
+    """
+    sizes = torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=False)["hyper_parameters"]
+    pairformer_args = asdict(PairformerArgs())
+    pairformer_args |= {key: sizes["pairformer_args"][key] for key in ("num_blocks", "num_heads")}
+    msa_args = asdict(MSAModuleArgs(use_paired_feature=False))
+    msa_sizes = ("msa_s", "msa_blocks", "pairwise_head_width", "pairwise_num_heads")
+    msa_args |= {key: sizes["msa_args"][key] for key in msa_sizes if key in sizes["msa_args"]}
+    model = Boltz1.load_from_checkpoint(
+        checkpoint,
+        strict=True,
+        map_location="cpu",
+        predict_args={},
+        diffusion_process_args=asdict(BoltzDiffusionParams(step_scale=STEP_SCALE)),
+        ema=False,
+        use_kernels=False,
+        pairformer_args=pairformer_args,
+        msa_args=msa_args,
+        steering_args=asdict(BoltzSteeringParams()),
+    )
+    return model.eval().requires_grad_(False)
+
+
+class BoltzPrior:
+    """Boltz-1 as the functions that the stages need.
+
+    Parameters
+    ----------
+    model : Boltz1
+        In evaluation mode.
+    features : dict of Tensor
+        Of one target, as :func:`featurise` makes them.
+    device : torch.device
+        Where everything runs.
+    """
+
+    def __init__(self, model: Boltz1, features: Features, device: torch.device) -> None:
+        self.model = model.to(device)
+        self.features = {name: tensor.to(device) for name, tensor in features.items()}
+        self.device = device
+
+    @property
+    def atom_mask(self) -> Tensor:
+        """(n_atoms,) 1 for real atoms, 0 for padding."""
+        return self.features["atom_pad_mask"][0].float()
+
+    @property
+    def has_confidence(self) -> bool:
+        """Whether the weights have a confidence head."""
+        return bool(self.model.confidence_prediction)
+
+    def embed(self, recycling_steps: int) -> Embedding:
+        """Run the trunk."""
+        with torch.no_grad():
+            return run_trunk(self.model, self.features, recycling_steps)
+
+    def noise_process(self, n_steps: int) -> NoiseProcess:
+        """Boltz's own noise schedule."""
+        diffusion = self.model.structure_module
+        sigmas = diffusion.sample_schedule(n_steps)
+        gammas = torch.where(sigmas > diffusion.gamma_min, diffusion.gamma_0, 0.0)[1:].tolist()
+        steps = [
+            NoiseStep(index, sigma, sigma_next, gamma)
+            for index, (sigma, sigma_next, gamma) in enumerate(
+                zip(sigmas[:-1].tolist(), sigmas[1:].tolist(), gammas, strict=True)
+            )
+        ]
+        return NoiseProcess(tuple(steps), diffusion.noise_scale, diffusion.step_scale)
+
+    def denoiser(self, embedding: Embedding) -> Denoise:
+        """The denoiser conditioned on an embedding.
+
+        What depends on the embedding alone is computed once for each batch size (Boltz's own cache holds it repeated
+        for the batch, and must not be used with another size). The memory is the accumulated token representation
+        that the confidence head reads.
+        """
+        diffusion = self.model.structure_module
+        caches: dict[int, dict[str, Any]] = {}
+
+        def denoise(noisy: Tensor, sigma: float, memory: Tensor | None) -> tuple[Tensor, Tensor | None]:
+            denoised, token_activation = diffusion.preconditioned_network_forward(
+                noisy,
+                sigma,
+                training=False,
+                network_condition_kwargs={
+                    "s_inputs": embedding.s_inputs,
+                    "s_trunk": embedding.s,
+                    "z_trunk": embedding.z,
+                    "relative_position_encoding": embedding.relative_position_encoding,
+                    "feats": self.features,
+                    "multiplicity": len(noisy),
+                    "model_cache": caches.setdefault(len(noisy), {}),
+                },
+            )
+            if diffusion.accumulate_token_repr:
+                with torch.no_grad():
+                    times = diffusion.c_noise(noisy.new_full((len(noisy),), sigma))
+                    accumulated = torch.zeros_like(token_activation) if memory is None else memory
+                    memory = diffusion.out_token_feat_update(
+                        times=times, acc_a=accumulated, next_a=token_activation
+                    )
+            return denoised, memory
+
+        return denoise
+
+    def confidence(self, embedding: Embedding, coordinates: Tensor, memory: Tensor | None) -> Confidence:
+        """Judge samples (b, n_atoms, 3), padding included, with the confidence head."""
+        head = self.model.confidence_module
+        with torch.no_grad():
+            out = head(
+                s_inputs=embedding.s_inputs,
+                s=embedding.s,
+                z=embedding.z,
+                s_diffusion=memory if head.use_s_diffusion else None,
+                x_pred=coordinates,
+                feats=self.features,
+                pred_distogram_logits=self.model.distogram_module(embedding.z),
+                multiplicity=len(coordinates),
+                run_sequentially=True,
+                use_kernels=False,
+            )
+        zero = torch.zeros_like(out["complex_plddt"])
+        return Confidence(out["plddt"], out["complex_plddt"], out.get("ptm", zero), out.get("iptm", zero))
+
+
+WATER_DALTON = 18.015
+MAX_ALIGNMENT_ROWS = 8192
+"""Boltz's own default for the rows it reads of an alignment."""
+
+
+def atom_table(target: Target) -> dict[str, np.ndarray]:
+    """The columns of a topology for all atoms of a target, each (n_atoms,), in Boltz's order.
+
+    Boltz writes an atom's name as four numbers, each the character's code less 32, and counts residues
+    from 0. A standard residue is one token; of any other residue every atom is one.
+    """
+    structure = target.structure
+    elements = Chem.GetPeriodicTable()
+    columns: dict[str, list[Any]] = {
+        name: []
+        for name in (
+            "chain",
+            "residue_number",
+            "residue_name",
+            "atom_name",
+            "element",
+            "charge",
+            "token_index",
+        )
+    }
+    token = -1
+    for chain in structure.chains:
+        for residue in structure.residues[chain["res_idx"] : chain["res_idx"] + chain["res_num"]]:
+            atoms = structure.atoms[residue["atom_idx"] : residue["atom_idx"] + residue["atom_num"]]
+            for position, atom in enumerate(atoms):
+                token += position == 0 or not residue["is_standard"]
+                columns["chain"].append(str(chain["name"]))
+                columns["residue_number"].append(int(residue["res_idx"]) + 1)
+                columns["residue_name"].append(str(residue["name"]))
+                columns["atom_name"].append("".join(chr(code + 32) for code in atom["name"] if code))
+                columns["element"].append(elements.GetElementSymbol(int(atom["element"])))
+                columns["charge"].append(int(atom["charge"]))
+                columns["token_index"].append(token)
+    return {name: np.array(values) for name, values in columns.items()}
+
+
+def chain_table(target: Target) -> list[dict[str, Any]]:
+    """Name, type, entity, full sequence (none for a ligand) and number of residues of every chain."""
+    types = {number: name.lower() for name, number in const.chain_type_ids.items()}
+    types[const.chain_type_ids["NONPOLYMER"]] = "ligand"
+    return [
+        {
+            "name": str(chain["name"]),
+            "type": types[int(chain["mol_type"])],
+            "entity": int(chain["entity_id"]),
+            "sequence": target.sequences.get(int(chain["entity_id"])),
+            "n_residues": int(chain["res_num"]),
+        }
+        for chain in target.structure.chains
+    ]
+
+
+def molecular_mass(target: Target, components: Mapping[str, Any]) -> float:
+    """Mass of all chains in dalton with hydrogens, one water less for every bond between two residues."""
+
+    def mass_of(name: str) -> float:
+        molecule = Chem.Mol(target.extra_mols.get(name) or components[name])
+        molecule.UpdatePropertyCache(strict=False)
+        return float(MolWt(molecule))
+
+    residues = target.structure.residues
+    names, counts = np.unique(residues["name"], return_counts=True)
+    total = sum(mass_of(str(name)) * int(count) for name, count in zip(names, counts, strict=True))
+    polymers = target.structure.chains["mol_type"] != const.chain_type_ids["NONPOLYMER"]
+    bonds = int((target.structure.chains["res_num"][polymers] - 1).sum())
+    return total - bonds * WATER_DALTON
+
+
+def read_boltz_alignment(path: Path) -> MSA:
+    """An alignment (``.a3m``, or Boltz's ``.csv`` with the columns key and sequence) as Boltz reads it."""
+    if path.suffix == ".csv":
+        return parse_csv(path, max_seqs=MAX_ALIGNMENT_ROWS)
+    return parse_a3m(path, taxonomy=None, max_seqs=MAX_ALIGNMENT_ROWS)
+
+
+def request_alignments(sequences: Mapping[str, str], folder: Path, server_url: str) -> None:
+    """Send protein sequences to a ColabFold server and write ``folder/<name>.csv`` for each, as Boltz does.
+
+    Blocks until the server has answered; Boltz raises bare exceptions where it fails.
+    """
+    compute_msa(
+        data=dict(sequences),
+        target_id="target",
+        msa_dir=folder,
+        msa_server_url=server_url,
+        msa_pairing_strategy="greedy",
+    )
+
+
+def boltz1_urls() -> dict[str, tuple[str, ...]]:
+    """Where Boltz's release of Boltz-1 lies: file name to addresses, in the order in which to try them."""
+    return {"ccd.pkl": (CCD_URL,), "boltz1_conf.ckpt": tuple(BOLTZ1_URL_WITH_FALLBACK)}
