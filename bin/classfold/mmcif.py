@@ -173,7 +173,9 @@ def write_model(
     ValueError
         If an array has another shape or holds a value that is not finite.
     """
-    arrays = {"coordinates": (coordinates, (topology.n_atoms, 3))}
+    arrays: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {
+        "coordinates": (coordinates, (topology.n_atoms, 3))
+    }
     arrays |= {
         name: (value, (topology.n_atoms,))
         for name, value in (("b_factors", b_factors), ("confidence", confidence))

@@ -115,7 +115,7 @@ def _atom_keys(structure: Topology | Model) -> list[tuple[Residue, str]]:
 def match_atoms(topology: Topology, model: Model) -> tuple[np.ndarray, np.ndarray]:
     """Atoms that a topology and a model have in common.
 
-    Polymers are matched by chain name and residue number where the residues' names agree, else by an alignment
+    Polymers are matched by chain name and residue number where the residues agree, else by an alignment
     of their sequences; ligands by their component's name, in order; atoms of a residue by name.
 
     Parameters

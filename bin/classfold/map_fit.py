@@ -1,0 +1,196 @@
+"""How well a model fits a map: the correlation in a mask around its atoms, over all and per residue.
+
+CC_mask is Pearson's correlation between the experimental and the model's simulated density over the voxels
+near the atoms (Afonine et al., Acta Cryst. D74, 814, 2018, after Jiang & Brünger, J. Mol. Biol. 243, 100, 1994):
+
+    CC = sum((e - <e>) (s - <s>)) / sqrt(sum((e - <e>)^2) sum((s - <s>)^2))
+
+with both means taken within the mask, so that neither the scale nor the offset of the map matters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from classfold.density import Grid, simulate_density
+
+# Radius of the mask around an atom: 3 Å, growing beyond 4 Å resolution with the width of the simulated atoms.
+MASK_RADIUS_ANGSTROM = 3.0
+MASK_RADIUS_PER_RESOLUTION = 0.75
+# A stray atom must not make the window around the model fill the memory.
+_FARTHEST_ANGSTROM = 50.0
+# Fewer voxels say nothing about a correlation.
+_FEWEST_VOXELS = 4
+# Atoms × voxels of a plane that are simulated at once: 128 MB in float64.
+_CHUNK = 2**24
+
+
+@dataclass(frozen=True)
+class MapFit:
+    """Fit of one model to one map."""
+
+    cc_mask: float
+    """In [-1, 1]; NaN where the map or the model is constant within the mask."""
+    cc_residue: np.ndarray
+    """(n_residues,) the same correlation within the mask of each residue's atoms; NaN where undefined."""
+    fraction_inside: float
+    """Share of the atoms that lie within the map's box."""
+
+
+def mask_radius(resolution_angstrom: float) -> float:
+    """Radius in Å of the mask around every atom."""
+    return max(MASK_RADIUS_ANGSTROM, MASK_RADIUS_PER_RESOLUTION * resolution_angstrom)
+
+
+def fraction_inside(coordinates: np.ndarray, grid: Grid) -> float:
+    """Share of ``coordinates (n, 3)`` that lie within the box of the grid, borders of the voxels included."""
+    index = (coordinates - np.asarray(grid.origin_angstrom)) / grid.voxel_size_angstrom
+    shape_xyz = np.array(grid.shape_zyx[::-1])
+    return float(((index >= -0.5) & (index <= shape_xyz - 0.5)).all(axis=1).mean())
+
+
+def window(
+    coordinates: np.ndarray, density: np.ndarray, grid: Grid, margin_angstrom: float
+) -> tuple[np.ndarray, Grid]:
+    """Cut the part of a map around a model; beyond the map's box it holds the map's median.
+
+    It ends 50 Å beyond the box, wherever atoms may be.
+
+    Returns
+    -------
+    ndarray, shape (z, y, x)
+        float64
+    Grid
+        Where its voxels are.
+    """
+    step, origin = grid.voxel_size_angstrom, np.asarray(grid.origin_angstrom)
+    low = np.floor((coordinates.min(axis=0) - margin_angstrom - origin) / step).astype(int)[::-1]
+    high = np.ceil((coordinates.max(axis=0) + margin_angstrom - origin) / step).astype(int)[::-1] + 1
+    shape, beyond = np.array(density.shape), int(_FARTHEST_ANGSTROM / step)
+    first, last = np.clip(low, 0, shape), np.clip(high, 0, shape)
+    low, high = np.maximum(low, -beyond), np.minimum(high, shape + beyond)
+    part = np.full(tuple(high - low), np.median(density), dtype=np.float64)
+    if (last > first).all():
+        source = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
+        target = tuple(slice(a, b) for a, b in zip(first - low, last - low, strict=True))
+        part[target] = density[source]
+    x, y, z = (float(value) for value in origin + low[::-1] * step)
+    return part, Grid((part.shape[0], part.shape[1], part.shape[2]), step, (x, y, z))
+
+
+def simulate(
+    coordinates: np.ndarray, weights: np.ndarray, resolution_angstrom: float, grid: Grid
+) -> np.ndarray:
+    """Simulated density ``(z, y, x)`` of one model in float64, a few atoms at a time to bound the memory."""
+    n_z, n_y, n_x = grid.shape_zyx
+    points, charges = torch.from_numpy(np.array(coordinates, np.float64)), torch.from_numpy(weights)
+    size = max(1, _CHUNK // max(n_z * n_y, n_y * n_x))
+    total = torch.zeros(grid.shape_zyx, dtype=torch.float64)
+    for first in range(0, len(points), size):
+        part = slice(first, first + size)
+        total += simulate_density(points[None, part], charges[part], resolution_angstrom, grid)[0]
+    return total.numpy()
+
+
+def voxels_near(coordinates: np.ndarray, grid: Grid, radius_angstrom: float) -> tuple[np.ndarray, np.ndarray]:
+    """All pairs of an atom and a voxel whose centre lies within the radius of it.
+
+    Returns
+    -------
+    atom, voxel : ndarray of int, shape (n_pairs,)
+        The voxel as a flat index into the grid.
+    """
+    position = ((coordinates - np.asarray(grid.origin_angstrom)) / grid.voxel_size_angstrom)[:, ::-1]
+    nearest = np.rint(position).astype(np.int64)
+    radius = radius_angstrom / grid.voxel_size_angstrom
+    reach = np.arange(-int(np.ceil(radius)), int(np.ceil(radius)) + 1)
+    atoms, voxels = [], []
+    for offset in np.stack(np.meshgrid(reach, reach, reach, indexing="ij"), axis=-1).reshape(-1, 3):
+        index = nearest + offset
+        near = np.sum((index - position) ** 2, axis=1) <= radius**2
+        near &= ((index >= 0) & (index < grid.shape_zyx)).all(axis=1)
+        atoms.append(np.flatnonzero(near))
+        voxels.append(np.ravel_multi_index(tuple(index[near].T), grid.shape_zyx))
+    return np.concatenate(atoms), np.concatenate(voxels)
+
+
+def correlation(first: np.ndarray, second: np.ndarray, group: np.ndarray, n_groups: int) -> np.ndarray:
+    """Pearson's correlation of two series within each group; NaN where a group is too small or constant.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (n,)
+    group : ndarray of int, shape (n,)
+        Group of each value, from 0.
+    n_groups : int
+
+    Returns
+    -------
+    ndarray, shape (n_groups,)
+    """
+    size = np.bincount(group, minlength=n_groups)
+
+    def centred(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        mean = np.bincount(group, weights=values, minlength=n_groups) / np.maximum(size, 1)
+        difference = values - mean[group]
+        spread = np.bincount(group, weights=difference**2, minlength=n_groups)
+        # What rounding leaves of a constant is no signal.
+        return difference, np.where(spread > size * (1e-12 * mean) ** 2, spread, 0.0)
+
+    (a, spread_a), (b, spread_b) = centred(first), centred(second)
+    product = np.bincount(group, weights=a * b, minlength=n_groups)
+    scale = np.sqrt(spread_a) * np.sqrt(spread_b)
+    usable = (size >= _FEWEST_VOXELS) & (scale > 0)
+    result = np.divide(product, scale, out=np.full(n_groups, np.nan), where=usable)
+    return np.clip(result, -1.0, 1.0)
+
+
+def fit_to_map(
+    coordinates: np.ndarray,
+    atomic_numbers: np.ndarray,
+    residue_index: np.ndarray,
+    density: np.ndarray,
+    grid: Grid,
+    resolution_angstrom: float,
+) -> MapFit:
+    """Compare one model with one map.
+
+    The voxels of the mask that lie beyond the map's box count as empty (the map's median), so that a model
+    gains nothing by hanging out of the box.
+
+    Parameters
+    ----------
+    coordinates : ndarray, shape (n_atoms, 3)
+        xyz in Å in the frame of the map.
+    atomic_numbers : ndarray, shape (n_atoms,)
+        Weights Z of the atoms in the simulated density.
+    residue_index : ndarray of int, shape (n_atoms,)
+        Residue of each atom, from 0.
+    density : ndarray, shape (n_z, n_y, n_x)
+    grid : Grid
+    resolution_angstrom : float
+
+    Returns
+    -------
+    MapFit
+    """
+    coordinates = np.asarray(coordinates, dtype=np.float64)
+    n_residues = int(residue_index.max()) + 1
+    inside = fraction_inside(coordinates, grid)
+    if inside == 0:
+        return MapFit(float("nan"), np.full(n_residues, np.nan), inside)
+    radius = mask_radius(resolution_angstrom)
+    experimental, part = window(coordinates, density, grid, radius)
+    weights = np.asarray(atomic_numbers, dtype=np.float64)
+    simulated = simulate(coordinates, weights, resolution_angstrom, part).ravel()
+    experimental = experimental.ravel()
+    atom, voxel = voxels_near(coordinates, part, radius)
+    mask = np.unique(voxel)
+    whole = correlation(experimental[mask], simulated[mask], np.zeros(len(mask), dtype=np.int64), 1)
+    pairs = np.unique(residue_index[atom].astype(np.int64) * experimental.size + voxel)
+    residue, voxel = np.divmod(pairs, experimental.size)
+    per_residue = correlation(experimental[voxel], simulated[voxel], residue, n_residues)
+    return MapFit(float(whole[0]), per_residue, inside)
