@@ -1,8 +1,8 @@
 """Maps and their frame: the only module that converts between voxel indices (zyx) and coordinates (xyz, Å).
 
-Where voxel [0, 0, 0] lies is said twice in an MRC header. **ORIGIN wins if any of its three numbers is not zero;
-otherwise NSTART times the voxel size; never the sum of both.** ORIGIN is in Å along x, y, z; NSTART counts voxels along
-the file's columns, rows and sections, whichever axes those are.
+Where voxel [0, 0, 0] lies is said twice in an MRC header. **ORIGIN wins if any of its three numbers is not
+zero; otherwise NSTART times the voxel size; never the sum of both.** ORIGIN is in Å along x, y, z; NSTART
+counts voxels along the file's columns, rows and sections, whichever axes those are.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def read_map(path: Path) -> SourceMap:
     Raises
     ------
     InputError
-        If the file is no readable map of real densities on an orthogonal grid, or if its densities are not finite or
-        are all the same.
+        If the file is no readable map of real densities on an orthogonal grid, or if its densities are not
+        finite or are all the same.
     """
     path = Path(path)
     header, voxels = read_mrc(path)
@@ -139,8 +139,8 @@ def _voxel_size(header: np.void, path: Path) -> np.ndarray:
     angles = np.array([header["cellb"][name] for name in ("alpha", "beta", "gamma")], float)
     if np.any(angles != 0) and not np.allclose(angles, 90, atol=ANGLE_TOLERANCE_DEGREES):
         raise InputError(
-            f"Map {path.name} has a skewed cell (angles {angles[0]:g}, {angles[1]:g}, {angles[2]:g} degrees); "
-            f"all must be 90: resample it on an orthogonal grid."
+            f"Map {path.name} has a skewed cell (angles {angles[0]:g}, {angles[1]:g}, {angles[2]:g} "
+            f"degrees), all must be 90; resample it on an orthogonal grid."
         )
     edges = np.array([header["cella"][axis] for axis in "xyz"], float)
     intervals = np.array([header["m" + axis] for axis in "xyz"], float)
@@ -150,8 +150,8 @@ def _voxel_size(header: np.void, path: Path) -> np.ndarray:
     if not np.all((sizes >= low) & (sizes <= high)):
         shown = " x ".join(f"{size:g}" for size in sizes)
         raise InputError(
-            f"Map {path.name} has a pixel size of {shown} Å (cell edge by intervals); {low:g} to {high:g} Å are sane: "
-            f"set the pixel size in its header."
+            f"Map {path.name} has a pixel size of {shown} Å (cell edge by intervals); {low:g} to {high:g} "
+            f"Å are sane: set the pixel size in its header."
         )
     # Header numbers are float32: seven digits are all there is, and 1.6000000238 is meant as 1.6.
     return np.array([float(f"{size:.7g}") for size in sizes])

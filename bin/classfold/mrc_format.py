@@ -1,7 +1,8 @@
 """The bytes of an MRC file (MRC2014, Cheng et al., J Struct Biol 192:146, 2015): header and voxels as stored.
 
-A reader of its own, because maps in the wild are not always what the standard asks for (wrong machine stamp, cell
-angles left at zero) and a person needs a sentence about what is wrong with a file rather than a traceback.
+A reader of its own, because maps in the wild are not always what the standard asks for (wrong machine
+stamp, cell angles left at zero) and a person needs a sentence about what is wrong with a file rather than a
+traceback.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import bz2
 import gzip
 import zlib
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 from mrcfile.dtypes import HEADER_DTYPE
@@ -38,12 +39,12 @@ class MrcContent(NamedTuple):
 
 
 def read_mrc(path: Path) -> MrcContent:
-    """Read an MRC/CCP4 file, plain or compressed with gzip or bzip2 (told by its first bytes, not by its name).
+    """Read an MRC/CCP4 file, plain or compressed with gzip or bzip2 (told by its first bytes, not its name).
 
     Raises
     ------
     InputError
-        If the file is missing, empty, truncated, not an MRC volume, or of a mode that holds no real densities.
+        If the file is missing, empty, truncated, no MRC volume, or of a mode that holds no real densities.
     """
     path = Path(path)
     if not path.is_file():
@@ -60,25 +61,25 @@ def read_mrc(path: Path) -> MrcContent:
         raise InputError(f"Map {path.name} cannot be read ({error}); copy the file again.") from error
     if len(data) < n_wanted:
         raise InputError(
-            f"Map {path.name} is truncated: {shape[2]} x {shape[1]} x {shape[0]} voxels need {n_wanted} bytes, "
-            f"the file holds {len(data)}; copy the file again."
+            f"Map {path.name} is truncated: {shape[2]} x {shape[1]} x {shape[0]} voxels need {n_wanted} "
+            f"bytes, the file holds {len(data)}; copy the file again."
         )
     return MrcContent(header, np.frombuffer(data, dtype).reshape(shape))
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path) -> Any:
     """A stream of the uncompressed bytes."""
     with path.open("rb") as stream:
         magic = stream.read(3)
     if magic[:2] == b"\x1f\x8b":
-        return gzip.open(path, "rb")  # type: ignore[return-value]
+        return gzip.open(path, "rb")
     if magic == b"BZh":
         return bz2.open(path, "rb")
     return path.open("rb")
 
 
-def _read_header(stream: BinaryIO, path: Path) -> np.void:
-    """The header in the byte order in which it makes sense; the machine stamp is often wrong and is not asked."""
+def _read_header(stream: IO[bytes], path: Path) -> np.void:
+    """The header in the byte order in which it makes sense; the machine stamp, often wrong, is not asked."""
     raw = stream.read(HEADER_BYTES)
     if not raw:
         raise InputError(f"Map {path.name} is empty; copy the file again.")
@@ -87,7 +88,8 @@ def _read_header(stream: BinaryIO, path: Path) -> np.void:
             f"Map {path.name} has {len(raw)} bytes, an MRC header has {HEADER_BYTES}; copy it again."
         )
     known_modes = set(MODE_DTYPES) | set(REFUSED_MODES)
-    for order in "<>":
+    orders: tuple[Literal["<"], Literal[">"]] = ("<", ">")
+    for order in orders:
         header = np.frombuffer(raw, np.dtype(HEADER_DTYPE).newbyteorder(order))[0]
         sizes = [int(header[name]) for name in ("nx", "ny", "nz")]
         if int(header["mode"]) in known_modes and all(0 < size <= MAX_AXIS for size in sizes):
@@ -100,8 +102,8 @@ def _layout(header: np.void, path: Path) -> tuple[tuple[int, int, int], np.dtype
     mode = int(header["mode"])
     if mode in REFUSED_MODES:
         raise InputError(
-            f"Map {path.name} holds {REFUSED_MODES[mode]} (MRC mode {mode}); modes {sorted(MODE_DTYPES)} are read: "
-            f"write it as 32-bit reals (mode 2)."
+            f"Map {path.name} holds {REFUSED_MODES[mode]} (MRC mode {mode}); modes {sorted(MODE_DTYPES)} are "
+            f"read: write it as 32-bit reals (mode 2)."
         )
     shape = (int(header["nz"]), int(header["ny"]), int(header["nx"]))
     if min(shape) < 2 or int(header["ispg"]) >= 401:
@@ -118,7 +120,7 @@ def write_mrc(
 ) -> None:
     """Write float32 voxels with columns, rows, sections = x, y, z and the frame in ORIGIN.
 
-    No time stamp is written, so that the same map is the same file (Nextflow compares files by their content).
+    No time stamp is written, so that the same map is the same file.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""Bringing maps onto a canonical grid: cubic voxels that suit the resolution, and a box that suits the molecule.
+"""Bringing maps onto a canonical grid: cubic voxels that suit the resolution, a box that suits the molecule.
 
-Resampling is trigonometric interpolation (exact for a band-limited map), done as one small matrix per axis. Where voxels
-grow, what they cannot carry is filtered out first. A grid never reaches beyond the source's outermost voxel centres,
-so that no density outside the data is invented.
+Resampling is trigonometric interpolation (exact for a band-limited map), done as one small matrix per axis.
+Where voxels grow, what they cannot carry is filtered out first. A grid never reaches beyond the source's
+outermost voxel centres, so that no density outside the data is invented.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Resampling(NamedTuple):
 
 
 def choose_voxel_size(source: SourceMap, resolution_angstrom: float) -> Resampling:
-    """Choose the canonical voxel size: the source's own if it suits, else max(resolution/3, 1 Å, source voxel).
+    """Choose the voxel size: the source's own if it suits, else max(resolution/3, 1 Å, source voxel).
 
-    A voxel finer than the source's would suggest detail that was never measured; one finer than 1 Å costs memory and
-    shows nothing that guidance uses.
+    A voxel finer than the source's would suggest detail that was never measured; one finer than 1 Å costs
+    memory and shows nothing that guidance uses.
     """
     largest = float(source.voxel_size_angstrom.max())
     fewest, most = KEPT_VOXELS_PER_RESOLUTION
@@ -78,8 +78,9 @@ def resample(source: SourceMap, resampling: Resampling) -> DensityMap:
 def interpolation_matrix(n_source: int, step: float) -> np.ndarray:
     """Weights that interpolate ``n_source`` equally spaced values at positions 0, step, 2 step, ...
 
-    ``w[p, m] = (1 / n) sum_k h(k) cos(2 pi k (p step - m) / n)`` over the frequencies ``|k| <= n / 2``, h being 1 up to
-    ``TAPER`` of the new Nyquist frequency and falling to 0 at it; without a taper where the step is not longer than 1.
+    ``w[p, m] = (1 / n) sum_k h(k) cos(2 pi k (p step - m) / n)`` over the frequencies ``|k| <= n / 2``, h
+    being 1 up to ``TAPER`` of the new Nyquist frequency and falling to 0 at it; all 1 where voxels do not
+    grow.
 
     Returns
     -------
@@ -105,6 +106,11 @@ class CropBox(NamedTuple):
     start_zyx: tuple[int, int, int]
     stop_zyx: tuple[int, int, int]
 
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """As an index of arrays."""
+        return tuple(slice(first, last) for first, last in zip(self.start_zyx, self.stop_zyx, strict=True))
+
 
 def crop_box(kept: np.ndarray, padding_voxels: int) -> CropBox:
     """The box around the kept voxels and a padding, cut at the data's own edges.
@@ -126,7 +132,6 @@ def crop_box(kept: np.ndarray, padding_voxels: int) -> CropBox:
 
 def crop(density_map: DensityMap, box: CropBox) -> DensityMap:
     """Cut a box out of a map; its voxels stay where they are in space."""
-    inside = tuple(slice(first, last) for first, last in zip(box.start_zyx, box.stop_zyx, strict=True))
-    density = np.ascontiguousarray(density_map.density[inside])
+    density = np.ascontiguousarray(density_map.density[box.slices])
     origin = density_map.coordinates_of(np.array(box.start_zyx))
     return DensityMap(density, density_map.voxel_size_angstrom, origin)

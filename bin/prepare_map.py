@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""PREPARE_MAP: bring one class map into canonical form and describe its shape by points.
+
+Reads any MRC map (modes 0, 1, 2, 6, 12; any axis order; ORIGIN or NSTART; gzip, bzip2), brings it onto
+cubic voxels that suit its resolution, finds a threshold (the contour if given; else the higher of the level
+that encloses the sequence's volume, 1.21 Å³/Da, and background + 3 half-widths), drops connected components
+of fewer than 5 voxels, crops with a margin of 10 Å and places k = n_atoms / (4 voxel³) points by weighted
+k-means. Half maps and mask are resampled and cropped in the same way. The frame stays that of the user's
+map.
+
+Writes map.mrc, half_map_1.mrc, half_map_2.mrc, mask.mrc (those given), point_cloud.csv, map.png and map.json.
+
+\b
+Example:
+    prepare_map.py --target adk --class open --map open.mrc.gz --resolution 4 \\
+        --sequence adk.sequence --seed 1 --output adk.open.map
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from classfold.errors import InputError, run_stage
+from classfold.map_picture import draw_map
+from classfold.map_preparation import Molecule, preparation_record, prepare, read_map_set
+from classfold.maps import write_map
+from classfold.point_cloud import write_cloud
+from classfold.records import read_json, write_json
+
+
+@click.command(help=__doc__, context_settings={"show_default": True})
+@click.option("--target", required=True, help="Name of the molecule.")
+@click.option("--class", "class_name", required=True, help="Name of the class.")
+@click.option("--map", "map_path", required=True, type=click.Path(path_type=Path), help="Class map (MRC).")
+@click.option("--half-map-1", type=click.Path(path_type=Path), help="First half map, on the map's grid.")
+@click.option("--half-map-2", type=click.Path(path_type=Path), help="Second half map, on the map's grid.")
+@click.option("--mask", type=click.Path(path_type=Path), help="Mask, on the map's grid: 1 inside, 0 outside.")
+@click.option("--resolution", required=True, type=float, help="Resolution of the map in Å.")
+@click.option("--contour", type=float, help="Threshold in the map's density; found automatically if absent.")
+@click.option(
+    "--sequence", required=True, type=click.Path(path_type=Path), help="Folder of PREPARE_SEQUENCE."
+)
+@click.option("--seed", required=True, type=int, help="Seed of the k-means start.")
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+def main(
+    target: str,
+    class_name: str,
+    map_path: Path,
+    half_map_1: Path | None,
+    half_map_2: Path | None,
+    mask: Path | None,
+    resolution: float,
+    contour: float | None,
+    sequence: Path,
+    seed: int,
+    output: Path,
+) -> None:
+    """Read, prepare, write."""
+    target_file = sequence / "target.json"
+    if not target_file.is_file():
+        raise InputError(f"{sequence} holds no target.json; give the folder that prepare_sequence.py wrote.")
+    content = read_json(target_file)
+    molecule = Molecule(int(content["n_atoms"]), float(content["mass_dalton"]))
+    maps = read_map_set(map_path, {"half_map_1": half_map_1, "half_map_2": half_map_2, "mask": mask})
+    prepared = prepare(maps, molecule, resolution, contour, seed)
+
+    output.mkdir(parents=True, exist_ok=True)
+    # An older record beside newer maps would make a broken run look complete.
+    (output / "map.json").unlink(missing_ok=True)
+    write_map(output / "map.mrc", prepared.density_map)
+    for role, companion in prepared.companions.items():
+        write_map(output / f"{role}.mrc", companion)
+    write_cloud(prepared.cloud, output / "point_cloud.csv")
+    draw_map(
+        prepared.density_map,
+        prepared.components.kept,
+        prepared.threshold.value,
+        f"{target}, class {class_name}",
+        output / "map.png",
+    )
+    record = {"target": target, "class": class_name, "resolution_angstrom": resolution, "seed": seed}
+    write_json(record | preparation_record(maps, prepared, molecule), output / "map.json")
+
+    shape = " x ".join(str(size) for size in prepared.density_map.density.shape[::-1])
+    click.echo(f"{target}.{class_name}: {prepared.threshold.evidence}.")
+    click.echo(f"{len(prepared.cloud.weight)} points in {shape} voxels; {prepared.resampling.reason}.")
+    for warning in prepared.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+
+
+if __name__ == "__main__":
+    run_stage(main)
