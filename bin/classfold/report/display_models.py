@@ -1,0 +1,117 @@
+"""The models of a class as the page's viewer reads them: short mmCIF, compressed, in the display map's frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import gemmi
+import numpy as np
+import pandas as pd
+import torch
+
+from classfold.mmcif import Model, read_model
+from classfold.report.display_map import packed
+from classfold.report.gather import ClassResult, TargetResult
+from classfold.superposition import apply_pose, superpose
+
+N_OTHER_SAMPLES = 3
+# Enough for a cartoon; whole residues of anything else are kept, so that ligands show.
+POLYMER_BACKBONE = ("N", "CA", "C", "O", "P", "O3'", "C3'", "C4'", "C5'", "O5'", "C1'", "N1", "N3")
+REPRESENTATIVE = ("CA", "C1'")
+COLUMNS = (
+    "group_PDB", "id", "type_symbol", "auth_atom_id", "auth_comp_id", "auth_asym_id", "auth_seq_id",
+    "Cartn_x", "Cartn_y", "Cartn_z",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DisplayModel:
+    """One entry of the viewer's list of models."""
+
+    label: str
+    kind: str
+    """best, sample or unguided"""
+    content: str
+    """Packed mmCIF."""
+
+
+def _is_polymer(model: Model) -> np.ndarray:
+    """(n_atoms,) whether an atom's residue is an amino acid or a nucleotide."""
+    known = {
+        name: (info := gemmi.find_tabulated_residue(name)).is_amino_acid() or info.is_nucleic_acid()
+        for name in np.unique(model.residue_name).tolist()
+    }
+    return np.array([known[name] for name in model.residue_name], dtype=bool)
+
+
+def mmcif_text(model: Model, coordinates: np.ndarray, *, backbone_only: bool) -> str:
+    """Atoms as the shortest mmCIF that the viewer draws as a cartoon; ``coordinates`` (n_atoms, 3) in Å."""
+    polymer = _is_polymer(model)
+    keep = ~polymer | np.isin(model.atom_name, POLYMER_BACKBONE) if backbone_only else np.ones(len(polymer), bool)
+    lines = ["data_model", "loop_", *(f"_atom_site.{name}" for name in COLUMNS)]
+    for i in np.flatnonzero(keep):
+        x, y, z = coordinates[i]
+        names = (model.atom_name[i], model.residue_name[i], model.chain[i])
+        atom, residue, chain = (gemmi.cif.quote(str(name)) for name in names)
+        group = "ATOM" if polymer[i] else "HETATM"
+        lines.append(
+            f"{group} {i + 1} {model.element[i]} {atom} {residue} {chain} {model.residue_number[i]} "
+            f"{x:.2f} {y:.2f} {z:.2f}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _display(path: Path, origin: np.ndarray, label: str, kind: str) -> DisplayModel | None:
+    """A model file moved into the display map's frame; None where the file is missing."""
+    if not path.is_file():
+        return None
+    model = read_model(path)
+    text = mmcif_text(model, model.coordinates - origin, backbone_only=kind != "best")
+    return DisplayModel(label, kind, packed(text.encode()))
+
+
+def _other_samples(scores: pd.DataFrame | None, best: int) -> list[tuple[int, int]]:
+    """(rank, sample) of the samples shown beside the best one."""
+    if scores is None:
+        return []
+    ranked = zip(scores["rank"].astype(int), scores["sample"].astype(int), strict=True)
+    return [(rank, sample) for rank, sample in ranked if sample != best][:N_OTHER_SAMPLES]
+
+
+def display_models(result: ClassResult, origin: np.ndarray) -> list[DisplayModel]:
+    """Best model, next best samples and docked unguided model of a class, ``origin`` (3,) subtracted."""
+    found = []
+    if result.models is not None and result.models_folder is not None:
+        best = int(result.models["best_sample"])
+        found.append(_display(result.models_folder / "model.cif", origin, f"best model (sample {best})", "best"))
+        for rank, sample in _other_samples(result.scores, best):
+            path = result.models_folder / "samples" / f"sample_{sample:03d}.cif"
+            found.append(_display(path, origin, f"sample {sample} (rank {rank})", "sample"))
+    if result.docking_folder is not None:
+        path = result.docking_folder / "docked.cif"
+        found.append(_display(path, origin, "unguided model, as docked", "unguided"))
+    return [model for model in found if model is not None]
+
+
+def superposed_models(target: TargetResult) -> list[DisplayModel]:
+    """Best models of all classes of a target, moved onto the first one's by their representative atoms."""
+    models = [
+        (result.name, read_model(result.models_folder / "model.cif"))
+        for result in target.classes
+        if result.models_folder is not None and (result.models_folder / "model.cif").is_file()
+    ]
+    if len(models) < 2:
+        return []
+    trace = [np.isin(model.atom_name, REPRESENTATIVE) & _is_polymer(model) for _, model in models]
+    first = models[0][1].coordinates
+    centre = first.mean(axis=0)
+    fixed = torch.from_numpy(first[trace[0]] - centre)
+    shown = []
+    for (name, model), chosen in zip(models, trace, strict=True):
+        if chosen.sum() != len(fixed):
+            continue
+        rotation, translation = superpose(torch.from_numpy(model.coordinates[chosen]), fixed)
+        moved = apply_pose(rotation, translation, torch.from_numpy(model.coordinates)).numpy()
+        shown.append(DisplayModel(name, "class", packed(mmcif_text(model, moved, backbone_only=True).encode())))
+    return shown

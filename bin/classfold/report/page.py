@@ -1,0 +1,217 @@
+"""The page itself: records in, one HTML text out."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from classfold import __version__
+from classfold.report import plots, sentences, tables, views
+from classfold.report.gather import ClassResult, Comparison, Run, TargetResult
+from classfold.report.summary import COLUMNS, Row
+from classfold.report.tables import Matrix, Table
+from classfold.report.views import View
+
+FOLDER = Path(__file__).parent
+SCRIPTS = ("3Dmol-min.js", "report.js", "viewer.js")
+# With few classes everything is open at once; with many the reader opens what the overview points to.
+MOST_OPEN_CLASSES = 3
+
+
+@dataclass(frozen=True)
+class ClassPage:
+    """What the page shows of one class."""
+
+    name: str
+    anchor: str
+    brief: str
+    warnings: list[str]
+    view: View
+    files: list[str]
+    model_sentences: list[str]
+    map_sentences: list[str]
+    docking_sentences: list[str]
+    picture: str | None
+    ranking: Table | None
+    fit_plots: list[tuple[str, Markup]]
+    loss_plot: Markup | None
+
+
+@dataclass(frozen=True)
+class PairPage:
+    """Displacement between two classes."""
+
+    title: str
+    plots: list[tuple[str, Markup]]
+
+
+@dataclass(frozen=True)
+class ComparisonPage:
+    """What the page shows across the classes of a target."""
+
+    view: View
+    matrices: list[Matrix]
+    pairs: list[PairPage]
+
+
+@dataclass(frozen=True)
+class TargetPage:
+    """What the page shows of one target."""
+
+    name: str
+    description: str
+    warnings: list[str]
+    classes: list[ClassPage]
+    comparison: ComparisonPage | None
+
+
+def _picture(path: Path) -> str | None:
+    """A PNG as the address that holds it."""
+    if not path.is_file():
+        return None
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+def _brief(result: ClassResult) -> str:
+    """One class in a few words, for its closed section."""
+    if result.models is None:
+        return "no model"
+    said = f"CC_mask {result.models['cc_mask']:.3f}, best of {result.models['n_samples']} samples"
+    return said + (f", {len(result.warnings)} warning(s)" if result.warnings else "")
+
+
+def _class_page(target: TargetResult, result: ClassResult) -> ClassPage:
+    stem = f"{result.target}/{result.name}"
+    best = int(result.models["best_sample"]) if result.models else -1
+    losses, residues, scores = result.losses, result.residues, result.scores
+    has_losses = losses is not None and losses["loss"].notna().any()
+    return ClassPage(
+        name=result.name,
+        anchor=result.anchor,
+        brief=_brief(result),
+        warnings=result.warnings,
+        view=views.class_view(target, result),
+        files=[f"{stem}/{name}" for name in ("model.cif", "samples/", "scores.csv")] if result.models else [],
+        model_sentences=sentences.model_sentences(result),
+        map_sentences=sentences.map_sentences(result),
+        docking_sentences=sentences.docking_sentences(result),
+        picture=_picture(result.map_folder / "map.png"),
+        ranking=tables.ranking_table(scores, best) if scores is not None and len(scores) else None,
+        fit_plots=plots.plot_fit(residues) if residues is not None and len(residues) else [],
+        loss_plot=plots.plot_losses(losses, best) if losses is not None and has_losses else None,
+    )
+
+
+def _pair_pages(comparison: Comparison) -> list[PairPage]:
+    """One entry per pair of classes, the pair that differs most first."""
+    numbers = {(pair["class_a"], pair["class_b"]): pair for pair in comparison.record.get("pairs", [])}
+    if comparison.displacement is None:
+        return []
+    found = []
+    for (first, second), rows in comparison.displacement.groupby(["class_a", "class_b"], sort=False):
+        title, rank = f"{first} and {second}", 0.0
+        pair = numbers.get((first, second))
+        if pair:
+            rank = float(pair["ca_rmsd_angstrom"])
+            title += (
+                f": Cα RMSD {rank:.2f} Å, TM-score {pair['tm_score']:.2f}, "
+                f"largest displacement {pair['max_displacement_angstrom']:.1f} Å"
+            )
+        found.append((rank, PairPage(title, plots.plot_displacement(rows, str(first), str(second)))))
+    return [page for _, page in sorted(found, key=lambda entry: -entry[0])]
+
+
+def _target_page(target: TargetResult) -> TargetPage:
+    record, comparison = target.record, target.comparison
+    chains = record.get("chains", [])
+    kinds = ", ".join(f"{chain['name']} ({chain['type']})" for chain in chains)
+    return TargetPage(
+        name=target.name,
+        description=(
+            f"{record['n_residues']} residues, {record['n_atoms']} heavy atoms, {record['mass_dalton'] / 1000:.1f} kDa; "
+            f"chains {kinds}."
+        ),
+        warnings=target.warnings,
+        classes=[_class_page(target, result) for result in target.classes],
+        comparison=ComparisonPage(
+            view=views.superposed_view(target),
+            matrices=tables.heat_tables(comparison),
+            pairs=_pair_pages(comparison),
+        )
+        if comparison is not None
+        else None,
+    )
+
+
+def _page(run: Run, rows: list[Row]) -> dict[str, Any]:
+    targets = [_target_page(target) for target in run.targets]
+    data = [(page.anchor, page.view.data) for target in targets for page in target.classes]
+    data += [
+        (f"superposed.{target.name}", target.comparison.view.data) for target in targets if target.comparison is not None
+    ]
+    return {
+        "title": ", ".join(target.name for target in targets),
+        "headline": sentences.headline(run, rows),
+        "labels": run.weights_labels,
+        "is_demonstration": sentences.is_demonstration(run.weights_labels),
+        "overview": tables.overview_table(run, rows),
+        "targets": targets,
+        "open_classes": len(run.classes) <= MOST_OPEN_CLASSES,
+        "parameters": tables.parameter_table(run),
+        "glossary": sentences.GLOSSARY,
+        "columns": [(column.name, column.meaning) for column in COLUMNS],
+        "weak_cc": plots.WEAK_CC,
+        "version": __version__,
+        "data": data,
+    }
+
+
+def _digest(content: str) -> str:
+    """How a Content-Security-Policy names the one inline script or style that it allows."""
+    return "'sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode("ascii") + "'"
+
+
+def _inline(name: str) -> str:
+    """A script or style of ours; it must not end the element that holds it."""
+    content = (FOLDER / name).read_text(encoding="utf-8")
+    if "</script" in content.lower() or "</style" in content.lower():
+        raise ValueError(f"{name} would end the element that it is inlined in")
+    return content
+
+
+def render(run: Run, rows: list[Row]) -> str:
+    """The report as one HTML text that asks for nothing from a network.
+
+    The page's policy allows the scripts and the style written here, by digest, and nothing else: a name from a user
+    that slipped through the escaping could still not run.
+    """
+    scripts, css = [_inline(name) for name in SCRIPTS], _inline("report.css")
+    policy = "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src {' '.join(map(_digest, scripts))}",
+            f"style-src {_digest(css)}",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        ]
+    )
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    parts = environment.get_template("parts.html.j2").module
+    environment.globals.update({name: getattr(parts, name) for name in ("table", "warnings", "heat", "viewer")})
+    return environment.get_template("template.html.j2").render(
+        page=_page(run, rows),
+        policy=policy,
+        css=Markup(css),
+        scripts=[Markup(script) for script in scripts],
+        notice=_inline("3Dmol-NOTICE"),
+        licence=_inline("3Dmol-LICENSE"),
+    )

@@ -1,0 +1,159 @@
+"""The report's plots: losses over the sampler's steps, fit along the sequence, displacement between classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from classfold.report.svg import Frame, band, number, picture, polyline, text, x_axis, y_axis
+
+WIDTH, LEFT, RIGHT = 1000, 64, 12
+STAGE_NAMES = {
+    "warm_up": "warm-up, no map",
+    "warm-up": "warm-up, no map",
+    "global": "global: shape",
+    "local": "local: density",
+    "relaxation": "relaxation, no map",
+}
+# Below this correlation a residue is called weakly supported in the plot.
+WEAK_CC = 0.5
+
+
+def _stages(losses: pd.DataFrame) -> list[tuple[str, int, int]]:
+    """(stage, first step, last step) in the order of the steps."""
+    bounds = losses.groupby("stage")["step"].agg(["min", "max"]).sort_values("min")
+    return [(str(stage), int(row["min"]), int(row["max"])) for stage, row in bounds.iterrows()]
+
+
+def _loss_readout(steps: pd.DataFrame, best: int, frames: dict[str, Frame]) -> list[tuple[float, float, str]]:
+    """For each guided step: noise, guidance strength, loss of the best sample and the samples' median."""
+    said = []
+    for step, rows in steps.groupby("step"):
+        stage = str(rows["stage"].iloc[0])
+        loss = rows["loss"].dropna()
+        if stage not in frames or loss.empty:
+            continue
+        own = rows.loc[rows["sample"] == best, "loss"]
+        value = float(own.iloc[0]) if len(own) else float(loss.median())
+        noise, strength = float(rows["sigma_angstrom"].iloc[0]), float(rows["guidance_strength"].iloc[0])
+        said.append(
+            (
+                frames[stage].x(float(str(step))),
+                frames[stage].y(value),
+                f"step {step}, {STAGE_NAMES.get(stage, stage)}: best model {number(value)}, "
+                f"median of {len(loss)} samples {number(float(loss.median()))}; "
+                f"noise σ {number(noise)} Å, guidance strength {number(strength)}",
+            )
+        )
+    return said
+
+
+def plot_losses(losses: pd.DataFrame, best: int) -> Markup:
+    """Guidance loss of every sample over the steps; the best model's line is drawn thick.
+
+    The global and the local loss have different units, so each stage has an axis of its own at its left edge.
+    """
+    top, height, total = 44, 210, 300
+    last = int(losses["step"].max())
+    whole = Frame(LEFT, top, WIDTH - LEFT - RIGHT, height, (-0.5, last + 0.5), (0, 1))
+    drawn, frames = [], {}
+    for stage, first, end in _stages(losses):
+        drawn.append(band(whole, (first - 0.5, end + 0.5), STAGE_NAMES.get(stage, stage), f"stage-{stage}"))
+        rows = losses[(losses["stage"] == stage) & losses["loss"].notna()]
+        if rows.empty:
+            continue
+        left = whole.x(first - 0.5)
+        # A few samples far off must not flatten all the others: the axis ends at the 98th percentile.
+        low, high = float(rows["loss"].min()), float(np.percentile(rows["loss"], 98))
+        low = 0.0 if 0 <= low < 0.5 * high else low
+        frame = Frame(left, top, whole.x(end + 0.5) - left, height, (first - 0.5, end + 0.5), (low, high))
+        frames[stage] = frame
+        drawn.append(y_axis(frame, ""))
+        lines = {int(str(sample)): group for sample, group in rows.groupby("sample")}
+        for sample in sorted(lines, key=lambda number: number == best):
+            points = list(zip(lines[sample]["step"], lines[sample]["loss"], strict=True))
+            drawn.append(polyline(frame, points, "line best" if sample == best else "line other"))
+    drawn.append(x_axis(whole, "step of the sampler"))
+    title = "Guidance loss of each sample over the steps of the sampler; lower is nearer to the map"
+    return picture((WIDTH, total), title, Markup("").join(drawn), _loss_readout(losses, best, frames))
+
+
+def _chains(residues: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Chains in the order of the table."""
+    for chain in dict.fromkeys(residues["chain"]):
+        yield str(chain), residues[residues["chain"] == chain].sort_values("residue_number")
+
+
+def _with_gaps(numbers: np.ndarray, values: np.ndarray) -> list[tuple[float, float]]:
+    """Points with a break wherever residue numbers jump."""
+    points: list[tuple[float, float]] = []
+    for i, (x, y) in enumerate(zip(numbers, values, strict=True)):
+        if i and x != numbers[i - 1] + 1:
+            points.append((float(x), float("nan")))
+        points.append((float(x), float(y)))
+    return points
+
+
+def _x_range(numbers: np.ndarray) -> tuple[float, float]:
+    return float(numbers.min()) - 0.5, float(numbers.max()) + 0.5
+
+
+def plot_fit(residues: pd.DataFrame) -> list[tuple[str, Markup]]:
+    """Per chain: correlation of each residue of the best model with the map."""
+    plots = []
+    low = min(0.0, float(residues["cc"].min(skipna=True)))
+    for chain, rows in _chains(residues):
+        numbers, cc = rows["residue_number"].to_numpy(float), rows["cc"].to_numpy(float)
+        frame = Frame(LEFT, 30, WIDTH - LEFT - RIGHT, 170, _x_range(numbers), (low, 1.0))
+        weak = Frame(LEFT, frame.y(WEAK_CC), frame.width, frame.top + frame.height - frame.y(WEAK_CC), (0, 1), (0, 1))
+        marks = [text(frame.x(x), frame.top + frame.height - 4, "×", css="weak", anchor="middle")
+                 for x, value in zip(numbers, cc, strict=True) if value < WEAK_CC]  # fmt: skip
+        said = []
+        plddt = rows["plddt"].to_numpy(float) if "plddt" in rows else np.full(len(cc), np.nan)
+        for x, name, value, sure in zip(numbers, rows["residue_name"], cc, plddt, strict=True):
+            if np.isfinite(value):
+                note = f", pLDDT {sure:.0f}" if np.isfinite(sure) else ""
+                weak_note = " (weakly supported)" if value < WEAK_CC else ""
+                said.append((frame.x(x), frame.y(value), f"{name} {x:.0f}: CC {value:.2f}{weak_note}{note}"))
+        content = Markup("").join(
+            [
+                Markup('<rect class="band weak-band" x="{}" y="{:.1f}" width="{}" height="{:.1f}"/>').format(
+                    weak.left, weak.top, weak.width, weak.height
+                ),
+                y_axis(frame, "map correlation (CC) of the residue"),
+                polyline(frame, _with_gaps(numbers, cc), "line best"),
+                *marks,
+                x_axis(frame, f"residue of chain {chain}"),
+            ]
+        )
+        title = f"Map correlation of each residue of chain {chain}; 1 is a perfect fit"
+        plots.append((chain, picture((WIDTH, 244), title, content, said)))
+    return plots
+
+
+def plot_displacement(rows: pd.DataFrame, first: str, second: str) -> list[tuple[str, Markup]]:
+    """Per chain: how far each residue lies from itself in the other class, after superposition."""
+    plots = []
+    high = max(float(rows["displacement_angstrom"].max()), 1.0)
+    for chain, part in _chains(rows):
+        numbers = part["residue_number"].to_numpy(float)
+        moved = part["displacement_angstrom"].to_numpy(float)
+        frame = Frame(LEFT, 30, WIDTH - LEFT - RIGHT, 150, _x_range(numbers), (0.0, high * 1.05))
+        said = [
+            (frame.x(x), frame.y(value), f"residue {x:.0f}: moved {value:.1f} Å")
+            for x, value in zip(numbers, moved, strict=True)
+            if np.isfinite(value)
+        ]
+        content = Markup("").join(
+            [
+                y_axis(frame, "displacement (Å)"),
+                polyline(frame, _with_gaps(numbers, moved), "line best"),
+                x_axis(frame, f"residue of chain {chain}"),
+            ]
+        )
+        title = f"Displacement of each residue of chain {chain} between {first} and {second}, in Å"
+        plots.append((chain, picture((WIDTH, 224), title, content, said)))
+    return plots

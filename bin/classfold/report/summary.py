@@ -1,0 +1,131 @@
+"""summary.csv and summary.json: one row per class, for spreadsheets and for programs."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from classfold import __version__
+from classfold.records import write_json
+from classfold.report.gather import ClassResult, Run, TargetResult
+
+Row = dict[str, Any]
+
+
+class Column(NamedTuple):
+    """One column of the summary."""
+
+    name: str
+    meaning: str
+    value: Callable[[TargetResult, ClassResult], Any]
+
+
+def _from(stage: str, *keys: str) -> Callable[[TargetResult, ClassResult], Any]:
+    """Value under ``keys`` of a class's stage record; None where the stage or a key is missing."""
+
+    def value(_: TargetResult, result: ClassResult) -> Any:
+        found: Any = getattr(result, stage)
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        return found
+
+    return value
+
+
+def _mean_residue_cc(_: TargetResult, result: ClassResult) -> float | None:
+    if result.residues is None:
+        return None
+    cc = pd.to_numeric(result.residues["cc"], errors="coerce").dropna()
+    return float(cc.mean()) if len(cc) else None
+
+
+def n_warnings(target: TargetResult, result: ClassResult) -> int:
+    """Warnings of all stages of a class, those of its whole target included."""
+    return len(target.warnings) + len(result.warnings)
+
+
+COLUMNS = (
+    Column("target", "name of the target", lambda target, _: target.name),
+    Column("class", "name of the class", lambda _, result: result.name),
+    Column("best_sample", "number of the best sample, from 1", _from("models", "best_sample")),
+    Column("n_samples", "samples drawn for this class", _from("models", "n_samples")),
+    Column("cc_mask", "map correlation of the best model around its atoms, -1 to 1", _from("models", "cc_mask")),
+    Column(
+        "unguided_cc_mask",
+        "the same for the unguided model, docked as a rigid body",
+        _from("models", "unguided", "cc_mask"),
+    ),
+    Column("mean_residue_cc", "mean over residues of the best model's map correlation", _mean_residue_cc),
+    Column("score", "value by which the samples are ranked, higher is better", _from("models", "score")),
+    Column("clashes", "pairs of atoms of the best model that are too close", _from("models", "clashes")),
+    Column(
+        "confidence",
+        "the network's confidence in the best model; empty without a confidence head",
+        _from("models", "confidence"),
+    ),
+    Column(
+        "best_ca_rmsd_angstrom",
+        "C-alpha RMSD of the best model to the given known structure, not superposed",
+        _from("models", "reference", "best_ca_rmsd_angstrom"),
+    ),
+    Column(
+        "best_all_atom_rmsd_angstrom",
+        "the same over all atoms",
+        _from("models", "reference", "best_all_atom_rmsd_angstrom"),
+    ),
+    Column(
+        "unguided_ca_rmsd_angstrom",
+        "C-alpha RMSD of the docked unguided model to the known structure, not superposed",
+        _from("models", "reference", "unguided_ca_rmsd_angstrom"),
+    ),
+    Column("resolution_angstrom", "resolution given for the map", _from("map", "resolution_angstrom")),
+    Column("voxel_size_angstrom", "voxel size of the prepared map", _from("map", "voxel_size_angstrom")),
+    Column("threshold", "contour of the molecule, in the map's own units", _from("map", "threshold")),
+    Column("threshold_method", "how the contour was found", _from("map", "threshold_method")),
+    Column(
+        "enclosed_volume_angstrom3", "volume inside the contour", _from("map", "enclosed_volume_angstrom3")
+    ),
+    Column(
+        "expected_volume_angstrom3",
+        "volume that the sequence's mass fills at 1.21 cubic angstrom per dalton",
+        _from("map", "expected_volume_angstrom3"),
+    ),
+    Column("docking_score", "score of the best rigid-body pose", _from("docking", "score")),
+    Column("docking_margin", "its lead over the next distinct pose, relative", _from("docking", "margin")),
+    Column("docking_mirror_score", "best score in the mirrored map", _from("docking", "mirror_score")),
+    Column("n_residues", "residues of the target", lambda target, _: target.record.get("n_residues")),
+    Column("n_atoms", "heavy atoms of the target", lambda target, _: target.record.get("n_atoms")),
+    Column("weights_label", "which weights made the models", _from("samples", "weights_label")),
+    Column("seed", "seed of the samples' map stage", _from("map", "seed")),
+    Column("n_warnings", "warnings of all stages, see the report", n_warnings),
+)
+
+
+def summarise(run: Run) -> list[Row]:
+    """One row per class with every column, None where there is no value."""
+    return [
+        {column.name: column.value(target, result) for column in COLUMNS}
+        for target in run.targets
+        for result in target.classes
+    ]
+
+
+def write_summary(run: Run, folder: Path) -> list[Row]:
+    """Write summary.csv and summary.json into ``folder`` and return their rows."""
+    rows = summarise(run)
+    path = folder / "summary.csv"
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [column.name for column in COLUMNS])
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(partial, path)
+    columns = {column.name: column.meaning for column in COLUMNS}
+    record = {"version": __version__, "columns": columns, "classes": rows}
+    write_json(record | {"parameters": run.parameters}, folder / "summary.json")
+    return rows

@@ -1,0 +1,209 @@
+"""Tables of the report as the template draws them: heads, cells, and what they sort by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from classfold.report.gather import Comparison, Run
+from classfold.report.summary import Row
+from classfold.report.svg import number
+
+N_SHADES = 6
+
+
+@dataclass(frozen=True)
+class Head:
+    """Head of a column."""
+
+    text: str
+    numeric: bool = True
+    explained: str | None = None
+    """Anchor of the glossary entry."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell; ``text`` None is drawn as a dash."""
+
+    text: str | Markup | None
+    sort: float | str | None = None
+    link: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under their heads; ``marked`` is the index of the row to stress, -1 for none."""
+
+    heads: list[Head]
+    rows: list[list[Cell]]
+    sortable: bool = True
+    marked: int = -1
+
+
+def _numeric(value: Any, digits: int | None = None) -> Cell:
+    """A number with its digits, a dash where there is none."""
+    if value is None or (isinstance(value, float) and not np.isfinite(value)):
+        return Cell(None, "")
+    shown = f"{value:.{digits}f}" if digits is not None else number(float(value))
+    return Cell(shown, float(value))
+
+
+def dumbbell(unguided: float | None, best: float | None) -> Markup | None:
+    """The gain of a class as a picture: from the unguided model (open circle) to the best one (full circle)."""
+    if best is None:
+        return None
+    drawn = [Markup('<line x1="8" x2="152" y1="11" y2="11"/>')]
+    ends = [8 + 144 * min(max(value, 0.0), 1.0) for value in (best if unguided is None else unguided, best)]
+    drawn.append(Markup('<line class="gain" x1="{:.1f}" x2="{:.1f}" y1="11" y2="11"/>').format(*ends))
+    if unguided is not None:
+        drawn.append(Markup('<circle class="open" cx="{:.1f}" cy="11" r="5"/>').format(ends[0]))
+    drawn.append(Markup('<circle cx="{:.1f}" cy="11" r="5"/>').format(ends[1]))
+    said = f"CC_mask {best:.2f}" if unguided is None else f"CC_mask from {unguided:.2f} to {best:.2f}"
+    template = Markup('<svg class="dumbbell" viewBox="0 0 160 22" role="img" aria-label="{}">{}</svg>')
+    return template.format(said, Markup("").join(drawn))
+
+
+def overview_table(run: Run, rows: list[Row]) -> Table:
+    """One row per class; columns without any value are left out."""
+    has_reference = any(row["best_ca_rmsd_angstrom"] is not None for row in rows)
+    heads = [
+        Head("Target", numeric=False),
+        Head("Class", numeric=False),
+        Head("Fit to the map", numeric=False, explained="cc-mask"),
+        Head("CC_mask", explained="cc-mask"),
+        Head("CC_mask, unguided", explained="unguided"),
+        Head("Samples"),
+        Head("Clashes", explained="clashes"),
+        Head("Confidence", explained="confidence"),
+    ]
+    if has_reference:
+        heads += [Head("Cα RMSD to known, Å", explained="rmsd"), Head("unguided, Å", explained="rmsd")]
+    heads.append(Head("Warnings"))
+    drawn = []
+    for row, result in zip(rows, run.classes, strict=True):
+        best, unguided = row["cc_mask"], row["unguided_cc_mask"]
+        confidence = _numeric(row["confidence"], 2)
+        if row["confidence"] is None and result.models is not None:
+            confidence = Cell("no confidence head", "")
+        cells = [
+            Cell(row["target"], row["target"], f"target.{row['target']}"),
+            Cell(row["class"], row["class"], result.anchor),
+            Cell(dumbbell(unguided, best), "" if best is None else best),
+            _numeric(best, 3),
+            _numeric(unguided, 3),
+            _numeric(row["n_samples"], 0),
+            _numeric(row["clashes"], 0),
+            confidence,
+        ]
+        if has_reference:
+            cells += [_numeric(row["best_ca_rmsd_angstrom"], 2), _numeric(row["unguided_ca_rmsd_angstrom"], 2)]
+        own = f"warnings.{result.target}.{result.name}" if result.warnings else f"warnings.{result.target}"
+        count = row["n_warnings"]
+        cells.append(Cell(f"⚠ {count}" if count else "none", count, own if count else None))
+        drawn.append(cells)
+    return Table(heads, drawn, sortable=len(drawn) > 1)
+
+
+RANKING_HEADS = {
+    "rank": (Head("Rank", explained="score"), 0),
+    "sample": (Head("Sample"), 0),
+    "replicate": (Head("Replicate"), 0),
+    "score": (Head("Score", explained="score"), 3),
+    "cc_mask": (Head("CC_mask", explained="cc-mask"), 3),
+    "clashes": (Head("Clashes", explained="clashes"), 0),
+    "clashscore": (Head("Clashscore", explained="clashes"), 1),
+    "ca_outliers": (Head("Cα outliers", explained="ca-outliers"), 0),
+    "confidence": (Head("Confidence", explained="confidence"), 2),
+    "reference_ca_rmsd_angstrom": (Head("Cα RMSD to known, Å", explained="rmsd"), 2),
+}
+
+
+def ranking_table(scores: pd.DataFrame, best: int) -> Table:
+    """All samples of a class; columns that hold nothing are left out, columns not known here keep their own name."""
+    shown = [name for name in scores.columns if scores[name].notna().any()]
+    known = {name: RANKING_HEADS.get(name, (Head(name), None)) for name in shown}
+    rows = [
+        [_numeric(row[name], known[name][1]) for name in shown] for row in scores.to_dict(orient="records")
+    ]
+    marked = np.flatnonzero(scores["sample"].to_numpy() == best)
+    heads = [head for head, _ in known.values()]
+    return Table(heads, rows, sortable=len(rows) > 1, marked=int(marked[0]) if len(marked) else -1)
+
+
+def parameter_table(run: Run) -> Table:
+    """Parameters, versions, seeds and labels of the run, one per row; what is nested gets dotted names."""
+    rows: list[list[Cell]] = []
+
+    def add(name: str, value: Any) -> None:
+        if isinstance(value, dict) and value:
+            for key, inner in value.items():
+                add(f"{name}.{key}" if name else str(key), inner)
+        elif isinstance(value, list):
+            rows.append([Cell(name), Cell(", ".join(map(str, value)) or None)])
+        else:
+            rows.append([Cell(name), Cell(None if value in (None, "", {}) else str(value))])
+
+    add("", run.parameters)
+    for target in run.targets:
+        add(f"{target.name}: sequence", f"{target.record.get('n_residues')} residues, SHA-256 {target.record.get('sequence_sha256')}")
+        add(f"{target.name}: alignment (MSA)", target.record.get("msa"))
+        for result in target.classes:
+            samples = result.samples or {}
+            wanted = ("n_samples", "steps", "schedule", "guidance", "prior", "weights_label", "device", "seconds")
+            for key in wanted:
+                if key in samples:
+                    add(f"{target.name} / {result.name}: {key}", samples[key])
+            seeds = [sample.get("seed") for sample in samples.get("samples", [])]
+            if seeds:
+                add(f"{target.name} / {result.name}: seeds of the samples", seeds)
+    return Table([Head("Name", numeric=False), Head("Value", numeric=False)], rows, sortable=False)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A heat table; each cell has its text and its shade, 0 (pale) to 5 (dark) or "none"."""
+
+    caption: str
+    note: str
+    names: list[str]
+    rows: list[tuple[str, list[tuple[str, int | str]]]]
+
+
+MATRICES = (
+    ("rmsd", "Cα RMSD after superposition, Å", "Darker is farther apart. 0 on the diagonal.", 1),
+    ("tm_score", "TM-score", "Darker is more alike. Above 0.5 the fold is the same.", 2),
+    (
+        "cross_fit",
+        "Cross-fit: model (row) in map (column), CC_mask",
+        "Darker fits better. Where a row's model fits another class's map as well as that class's own model does, "
+        "the two classes show the same conformation.",
+        2,
+    ),
+)
+
+
+def heat_tables(comparison: Comparison) -> list[Matrix]:
+    """The matrices that the comparison left, shaded between their smallest and largest value."""
+    drawn = []
+    for name, caption, note, digits in MATRICES:
+        values = getattr(comparison, name)
+        if values is None:
+            continue
+        low, high = float(np.nanmin(values.to_numpy())), float(np.nanmax(values.to_numpy()))
+        rows = []
+        for index, row in values.iterrows():
+            cells: list[tuple[str, int | str]] = []
+            for value in row:
+                if not np.isfinite(value):
+                    cells.append(("–", "none"))
+                    continue
+                part = (value - low) / (high - low) if high > low else 0.0
+                cells.append((f"{value:.{digits}f}", min(int(part * N_SHADES), N_SHADES - 1)))
+            rows.append((str(index), cells))
+        drawn.append(Matrix(caption, note, [str(column) for column in values.columns], rows))
+    return drawn
