@@ -1,7 +1,8 @@
 """How well a model fits a map: the correlation in a mask around its atoms, over all and per residue.
 
 CC_mask is Pearson's correlation between the experimental and the model's simulated density over the voxels
-near the atoms (Afonine et al., Acta Cryst. D74, 814, 2018, after Jiang & Brünger, J. Mol. Biol. 243, 100, 1994):
+near the atoms (Afonine et al., Acta Cryst. D74, 814, 2018, after Jiang
+& Brünger, J. Mol. Biol. 243, 100, 1994):
 
     CC = sum((e - <e>) (s - <s>)) / sqrt(sum((e - <e>)^2) sum((s - <s>)^2))
 
