@@ -1,0 +1,25 @@
+process COMPARE_CLASSES {
+    tag "$target"
+    label 'cpu'
+    publishDir params.outdir, mode: 'copy', saveAs: { Results.place(it) }
+
+    input:
+    val fingerprint
+    tuple val(target), val(names), path(maps), path(models), path(sequence)
+
+    output:
+    path "${target}.comparison", emit: comparison
+    path '*.comparison/*', emit: results
+
+    script:
+    def classes = names.collect { "--map ${target}.${it}.map --models ${target}.${it}.models" }.join(' ')
+    """
+    compare_classes.py --sequence $sequence $classes --output ${target}.comparison
+    """
+
+    stub:
+    """
+    mkdir ${target}.comparison; cd ${target}.comparison
+    touch rmsd.csv tm_score.csv cross_fit.csv displacement.csv comparison.json
+    """
+}

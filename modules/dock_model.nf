@@ -1,0 +1,25 @@
+process DOCK_MODEL {
+    tag "$target $class_name"
+    label 'cpu_medium'
+    publishDir params.outdir, mode: 'copy', saveAs: { Results.place(it) }
+
+    input:
+    val fingerprint
+    tuple val(target), val(class_name), path(map), path(initial_model), path(sequence), path(embedding)
+
+    output:
+    tuple val(target), val(class_name), path("${target}.${class_name}.docking"), emit: docking
+    path '*.docking/*', emit: results
+
+    script:
+    def model = initial_model ? "--initial-model $initial_model" : "--embedding $embedding"
+    """
+    dock_model.py --map $map $model --sequence $sequence ${Options.join(params, ['seed', 'device'])} \\
+        --output ${target}.${class_name}.docking
+    """
+
+    stub:
+    """
+    mkdir ${target}.${class_name}.docking; touch ${target}.${class_name}.docking/{docked.cif,docking.json}
+    """
+}

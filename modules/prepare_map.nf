@@ -1,0 +1,27 @@
+process PREPARE_MAP {
+    tag "$target $class_name"
+    label 'cpu_medium'
+    publishDir params.outdir, mode: 'copy', saveAs: { Results.place(it) }
+
+    input:
+    val fingerprint
+    tuple val(target), val(class_name), val(numbers), path(map, stageAs: 'map/*'), path(half_maps, stageAs: 'half?/*'),
+        path(mask, stageAs: 'mask/*'), path(sequence)
+
+    output:
+    tuple val(target), val(class_name), path("${target}.${class_name}.map"), emit: map
+    path '*.map/*', emit: results
+
+    script:
+    def halves = half_maps ? "--half-map-1 ${half_maps[0]} --half-map-2 ${half_maps[1]}" : ''
+    def contour = numbers.contour != null ? "--contour=$numbers.contour" : ''
+    """
+    prepare_map.py --target $target --class $class_name --map $map $halves ${mask ? "--mask $mask" : ''} $contour \\
+        --resolution $numbers.resolution --sequence $sequence --seed $params.seed --output ${target}.${class_name}.map
+    """
+
+    stub:
+    """
+    mkdir ${target}.${class_name}.map; cd ${target}.${class_name}.map; touch map.mrc point_cloud.csv map.json map.png
+    """
+}

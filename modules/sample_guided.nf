@@ -1,0 +1,26 @@
+process SAMPLE_GUIDED {
+    tag "$target ${names.join(' ')}"
+    label 'gpu'
+    publishDir params.outdir, mode: 'copy', saveAs: { Results.place(it) }
+
+    input:
+    val fingerprint
+    tuple val(target), val(names), path(maps), path(dockings), path(sequence), path(embedding)
+    path weights
+
+    output:
+    tuple val(target), path('*.samples'), emit: samples
+    path '*.samples/*', emit: results
+
+    script:
+    def classes = names.collect { "--map ${target}.${it}.map --docking ${target}.${it}.docking" }.join(' ')
+    """
+    sample_guided.py --sequence $sequence --embedding $embedding --weights $weights $classes \\
+        ${Options.join(params, ['seed', 'device', 'batch_size'])} --output .
+    """
+
+    stub:
+    """
+    for name in ${names.join(' ')}; do mkdir ${target}.\$name.samples; touch ${target}.\$name.samples/{samples.safetensors,losses.csv,samples.json}; done
+    """
+}

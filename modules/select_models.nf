@@ -1,0 +1,25 @@
+process SELECT_MODELS {
+    tag "$target $class_name"
+    label 'cpu_medium'
+    publishDir params.outdir, mode: 'copy', saveAs: { Results.place(it) }
+
+    input:
+    val fingerprint
+    tuple val(target), val(class_name), path(map), path(docking), path(samples), path(reference, stageAs: 'reference/*'), path(sequence)
+
+    output:
+    tuple val(target), val(class_name), path("${target}.${class_name}.models"), emit: models
+    path '*.models/**', emit: results
+
+    script:
+    """
+    select_models.py --sequence $sequence --map $map --docking $docking --samples $samples \\
+        ${reference ? "--reference $reference" : ''} --output ${target}.${class_name}.models
+    """
+
+    stub:
+    """
+    mkdir -p ${target}.${class_name}.models/samples; cd ${target}.${class_name}.models
+    touch model.cif samples/sample_001.cif scores.csv residues.csv models.json
+    """
+}

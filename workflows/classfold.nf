@@ -1,0 +1,115 @@
+// The way of the data: one row of the samplesheet is one class; rows with the same target share one sequence.
+
+import groovy.json.JsonOutput
+import groovy.json.JsonSlurper
+
+include { CHECK_INPUT } from '../modules/check_input'
+include { FETCH_WEIGHTS } from '../modules/fetch_weights'
+include { PREPARE_SEQUENCE } from '../modules/prepare_sequence'
+include { PREPARE_MAP } from '../modules/prepare_map'
+include { EMBED_SEQUENCE } from '../modules/embed_sequence'
+include { DOCK_MODEL } from '../modules/dock_model'
+include { SAMPLE_GUIDED } from '../modules/sample_guided'
+include { SELECT_MODELS } from '../modules/select_models'
+include { COMPARE_CLASSES } from '../modules/compare_classes'
+include { WRITE_REPORT } from '../modules/write_report'
+
+workflow CLASSFOLD {
+    take:
+    input          // /data/samplesheet.csv
+    code           // 3f0a…: digest of bin/classfold, so that -resume sees edits there
+
+    main:
+    sheet = new Samplesheet(input)
+    file_of = { cell -> cell ? sheet.resolve(cell) : [] }
+
+    cells = sheet.cells()
+    given = params.weights ? file(params.weights, glob: false) : null
+    if (given) cells << [row: 0, column: 'weights', cell: params.weights, path: given, found: given.isDirectory()]
+    found = cells.findAll { it.found && it.row }.collect { it.path }.unique()
+    staged = channel.of(['row', 'column', 'cell', 'path', 'staged'])
+        .concat(channel.fromList(cells.collect { [it.row.toString(), it.column, it.cell, it.path?.toUriString() - 'file://',
+            it.row ? staged_name(it, found) : (it.found ? 'weights' : '')] }))
+        .map { Samplesheet.csv(it) }
+        .collectFile(name: 'staged.csv', sort: false)
+
+    CHECK_INPUT(code, input, staged, found, given?.isDirectory() ? given : [])
+
+    rows = CHECK_INPUT.out.checked                            // [target:adk, class:open, resolution:4.0, map:maps/open.mrc, …]
+        .flatMap { new JsonSlurper().parse(it).rows }
+    sizes = rows.map { [it.target, it.class] }.groupTuple()   // [adk, [closed, open]]
+        .map { target, names -> [target, names.size()] }      // [adk, 2]
+
+    if (given) weights = given                                // /data/boltz
+    else {
+        cache = file("${params.weights_cache}/${params.prior}")
+        cache.mkdirs()
+        FETCH_WEIGHTS(code, CHECK_INPUT.out.checked.map { params.prior }, cache)
+        weights = FETCH_WEIGHTS.out.map { cache }.first()     // /home/me/.cache/classfold/boltz1
+    }
+
+    PREPARE_SEQUENCE(code,
+        rows.map { [it.target, it.sequence, it.msa] }.unique() // [adk, adk.fasta, none, []]
+            .map { target, cell, msa -> [target, file_of(cell), msa, msa in ['none', 'server'] ? [] : file_of(msa)] },
+        weights)
+    sequences = PREPARE_SEQUENCE.out.sequence                 // [adk, adk.sequence]
+
+    PREPARE_MAP(code,
+        rows.map { [it.target, it.class, it.subMap('resolution', 'contour'), file_of(it.map),
+                    it.half_map_1 ? [file_of(it.half_map_1), file_of(it.half_map_2)] : [], file_of(it.mask)] }
+            .combine(sequences, by: 0))                       // [adk, open, [resolution:4.0, contour:null], open.mrc, [], [], adk.sequence]
+    maps = PREPARE_MAP.out.map                                // [adk, open, adk.open.map]
+
+    EMBED_SEQUENCE(code, sequences, weights)
+    embeddings = EMBED_SEQUENCE.out.embedding                 // [adk, adk.embedding]
+    folded = sequences.join(embeddings)                       // [adk, adk.sequence, adk.embedding]
+
+    DOCK_MODEL(code,
+        maps.join(rows.map { [it.target, it.class, file_of(it.initial_model)] }, by: [0, 1])
+            .combine(folded, by: 0))                          // [adk, open, adk.open.map, [], adk.sequence, adk.embedding]
+    dockings = DOCK_MODEL.out.docking                         // [adk, open, adk.open.docking]
+
+    SAMPLE_GUIDED(code,
+        by_target(maps.join(dockings, by: [0, 1]), sizes)     // [adk, [closed, open], [adk.closed.map, …], [adk.closed.docking, …]]
+            .flatMap { target, names, map, docking ->
+                [names, map, docking]*.collate(params.classes_per_task).transpose().collect { [target, *it] } }
+            .combine(folded, by: 0),
+        weights)
+    samples = SAMPLE_GUIDED.out.samples                       // [adk, open, adk.open.samples]
+        .transpose().map { target, folder -> [target, folder.name.tokenize('.')[1], folder] }
+
+    SELECT_MODELS(code,
+        maps.join(dockings, by: [0, 1]).join(samples, by: [0, 1])
+            .map { target, name, map, docking, sample -> [target, name, map, docking, sample, known_structure(target, name)] }
+            .combine(sequences, by: 0))                       // [adk, open, adk.open.map, adk.open.docking, adk.open.samples, [], adk.sequence]
+    models = SELECT_MODELS.out.models                         // [adk, open, adk.open.models]
+
+    COMPARE_CLASSES(code, by_target(maps.join(models, by: [0, 1]), sizes).combine(sequences, by: 0))
+
+    stages = [sequences, embeddings, maps, dockings, samples, models].inject(COMPARE_CLASSES.out.comparison) { all, next ->
+        all.mix(next.map { it.last() }) }
+    parameters = channel.of(JsonOutput.prettyPrint(JsonOutput.toJson(new TreeMap(params)))).collectFile(name: 'params.json')
+    WRITE_REPORT(code, stages.toSortedList { a, b -> a.name <=> b.name }.filter { it }, parameters)
+
+    emit:
+    summary = WRITE_REPORT.out.summary
+}
+
+// [adk, [closed, open], [folders of the first kind], [folders of the second]]: in the order of the names, or -resume would see new tasks.
+def by_target(items, sizes) {
+    items.combine(sizes, by: 0)
+        .map { target, name, first, second, size -> [groupKey(target, size), [name, first, second]] }
+        .groupTuple()
+        .map { target, members -> [target.target, *members.sort { it[0] }.transpose()] }
+}
+
+// Where CHECK_INPUT finds a staged file: staged/<number>/<name>.
+def staged_name(cell, found) {
+    cell.found ? "staged/${found.indexOf(cell.path) + 1}/${cell.path.name}" : ''
+}
+
+// <target>.<class>.cif of --reference_models, if there is one.
+def known_structure(target, name) {
+    def model = params.reference_models ? file("${params.reference_models}/${target}.${name}.cif", glob: false) : null
+    model?.exists() ? model : []
+}
