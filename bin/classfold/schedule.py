@@ -1,0 +1,86 @@
+"""Which guidance acts at which diffusion step, and how strongly. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .errors import InputError
+
+GLOBAL_STRENGTH = (0.25, 0.05)
+"""λ at the first and the last step of the global stage."""
+LOCAL_STRENGTH = 0.5
+PUBLISHED_STEPS = 200
+
+
+class Stage(StrEnum):
+    """The four stages of guided sampling, in their order."""
+
+    WARM_UP = "warm_up"
+    GLOBAL = "global"
+    LOCAL = "local"
+    RELAXATION = "relaxation"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Number of diffusion steps that each stage takes."""
+
+    name: str
+    warm_up: int
+    global_: int
+    local: int
+    relaxation: int
+
+    @property
+    def steps(self) -> int:
+        """Diffusion steps of all stages."""
+        return self.warm_up + self.global_ + self.local + self.relaxation
+
+    def stage(self, step: int) -> Stage:
+        """Stage of a step counted from 0."""
+        if step < self.warm_up:
+            return Stage.WARM_UP
+        if step < self.warm_up + self.global_:
+            return Stage.GLOBAL
+        if step < self.warm_up + self.global_ + self.local:
+            return Stage.LOCAL
+        return Stage.RELAXATION
+
+    def strength(self, step: int) -> float:
+        """Guidance strength λ of a step: a half cosine through the global stage, constant through the local one."""
+        stage = self.stage(step)
+        if stage is Stage.GLOBAL:
+            first, last = GLOBAL_STRENGTH
+            progress = (step - self.warm_up) / max(self.global_ - 1, 1)
+            return last + (first - last) * 0.5 * (1 + math.cos(math.pi * progress))
+        return LOCAL_STRENGTH if stage is Stage.LOCAL else 0.0
+
+
+PUBLISHED = {
+    "experimental": Schedule("experimental", 100, 50, 25, 25),
+    "synthetic": Schedule("synthetic", 125, 25, 25, 25),
+}
+"""The two schedules of the paper (section 4 and appendix), for T = 200."""
+
+
+def make_schedule(name: str, steps: int) -> Schedule:
+    """A published schedule with its stages scaled to another number of steps.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown or the steps do not suffice for the four stages.
+    """
+    if name not in PUBLISHED:
+        raise InputError(f"schedule '{name}' is unknown; allowed are {', '.join(sorted(PUBLISHED))}")
+    published = PUBLISHED[name]
+    if steps < 8:
+        raise InputError(f"steps = {steps} is too few for the four stages; allowed are 8 and more (published: 200)")
+    ends = [0]
+    for length in (published.warm_up, published.global_, published.local):
+        ends.append(ends[-1] + length)
+    scaled = [round(end * steps / PUBLISHED_STEPS) for end in ends] + [steps]
+    lengths = [after - before for before, after in zip(scaled, scaled[1:], strict=False)]
+    return Schedule(name, *lengths)

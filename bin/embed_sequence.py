@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""Run the part of the prior that all classes of a target share.
+
+The trunk runs once per target. The warm-up is not guided, so that it is the same for every class: it runs once per
+sample, and every class goes on from the same states with the same random numbers. The first samples are also finished
+without guidance; they are what is docked into the maps.
+
+Example: embed_sequence.py --sequence adk.sequence --weights weights --samples 25 --replicates 3 --output adk.embedding
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+import torch
+from classfold.batches import choose_device, in_batches
+from classfold.embedding_store import (
+    RECORD_FILE,
+    UNGUIDED_FILE,
+    EmbeddingRecord,
+    checkpoint_digest,
+    join,
+    sample_seeds,
+    save_embedding,
+    save_warm_up,
+    take,
+    weights_label,
+)
+from classfold.errors import InputError, run_stage
+from classfold.features import load_features
+from classfold.prior import BoltzPrior, Embedding, load_model
+from classfold.random_draws import SampleSeed, SampleStreams
+from classfold.records import read_json, write_json
+from classfold.sampler import Frame, State, sample, start
+from classfold.schedule import PUBLISHED, Schedule, make_schedule
+from classfold.structure import Topology, write_model
+from classfold.weights import WeightsFolder, verify_weights
+from safetensors.torch import save_file
+
+
+class UnguidedSampler:
+    """Draws samples from the prior alone, from noise to the end of the warm-up and from there to the end."""
+
+    def __init__(self, prior: BoltzPrior, embedding: Embedding, schedule: Schedule, batch_size: int) -> None:
+        self.prior = prior
+        self.denoise = prior.denoiser(embedding)
+        self.process = prior.noise_process(schedule.steps)
+        self.frame = Frame(prior.atom_mask)
+        self.schedule = schedule
+        self.batch_size = batch_size
+
+    def warm_up(self, seeds: list[SampleSeed]) -> State:
+        """States of all samples after the warm-up."""
+
+        def work(batch: range) -> State:
+            streams = self._streams(seeds, batch)
+            state = start(streams.initial(), self.process)
+            steps = self.process.steps[: self.schedule.warm_up]
+            click.echo(f"warm-up: samples {batch.start + 1} to {batch.stop} of {len(seeds)}, {len(steps)} steps")
+            return sample(state, steps, streams.step, self.denoise, self.process, self.frame)
+
+        return join(in_batches(len(seeds), self.batch_size, self.prior.device, work))
+
+    def finish(self, warm: State, seeds: list[SampleSeed]) -> State:
+        """Finish the first ``len(seeds)`` samples without guidance."""
+
+        def work(batch: range) -> State:
+            state = take(warm, batch, self.prior.device)
+            steps = self.process.steps[self.schedule.warm_up :]
+            click.echo(f"unguided models: {batch.start + 1} to {batch.stop} of {len(seeds)}")
+            streams = self._streams(seeds, batch)
+            return sample(state, steps, streams.step, self.denoise, self.process, self.frame)
+
+        return join(in_batches(len(seeds), self.batch_size, self.prior.device, work))
+
+    def _streams(self, seeds: list[SampleSeed], batch: range) -> SampleStreams:
+        chosen = seeds[batch.start : batch.stop]
+        return SampleStreams(chosen, len(self.prior.atom_mask), self.prior.device)
+
+
+def write_unguided(folder: Path, topology: Topology, coordinates: torch.Tensor, label: str) -> None:
+    """Write the unguided models (n, n_atoms, 3) as safetensors and as one mmCIF each."""
+    save_file({"coordinates": coordinates.contiguous()}, folder / UNGUIDED_FILE)
+    models = folder / "unguided"
+    models.mkdir(exist_ok=True)
+    for number, model in enumerate(coordinates.numpy(), start=1):
+        write_model(
+            models / f"model_{number:03d}.cif",
+            topology,
+            model,
+            title=f"{topology.target}: unguided model {number} of {label}",
+            provenance={"prior": label, "guidance": "none"},
+        )
+
+
+@click.command(context_settings={"show_default": True}, help=__doc__)
+@click.option("--sequence", type=click.Path(path_type=Path, exists=True), required=True, help="T.sequence folder.")
+@click.option("--weights", type=click.Path(path_type=Path), required=True, help="Folder of the weights.")
+@click.option("--steps", default=200, help="Diffusion steps.")
+@click.option("--schedule", "schedule_name", type=click.Choice(sorted(PUBLISHED)), default="experimental")
+@click.option("--samples", default=25, help="Samples of each replicate.")
+@click.option("--replicates", default=3, help="Replicates.")
+@click.option("--seed", default=1, help="Seed of all random numbers.")
+@click.option("--recycling-steps", default=3, help="Times that the trunk's output is fed back into it.")
+@click.option("--unguided-models", default=5, help="Samples finished without guidance, for docking.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--batch-size", default=0, help="Samples at once; 0 chooses by the device.")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="T.embedding folder to write.")
+def main(
+    sequence: Path,
+    weights: Path,
+    steps: int,
+    schedule_name: str,
+    samples: int,
+    replicates: int,
+    seed: int,
+    recycling_steps: int,
+    unguided_models: int,
+    device: str,
+    batch_size: int,
+    output: Path,
+) -> None:
+    """Entry point; see the module's docstring."""
+    started = time.monotonic()
+    if min(samples, replicates, unguided_models) < 1:
+        raise InputError(
+            f"samples = {samples}, replicates = {replicates}, unguided models = {unguided_models}: "
+            "each has to be 1 or more"
+        )
+    schedule = make_schedule(schedule_name, steps)
+    verify_weights(weights)
+    target = read_json(sequence / "target.json")
+    topology = Topology.read(sequence)
+    label = weights_label(weights)
+    prior = BoltzPrior(
+        load_model(weights / WeightsFolder.CHECKPOINT),
+        load_features(sequence / "features.safetensors"),
+        choose_device(device),
+    )
+    embedding = prior.embed(recycling_steps)
+    if not all(bool(torch.isfinite(value).all()) for value in vars(embedding).values()):
+        raise RuntimeError("the trunk returned values that are not finite")
+
+    seeds = sample_seeds(seed, samples, replicates)
+    sampler = UnguidedSampler(prior, embedding, schedule, batch_size)
+    warm = sampler.warm_up(seeds)
+    n_unguided = min(unguided_models, len(seeds))
+    unguided = sampler.finish(warm, seeds[:n_unguided]).coordinates[:, prior.atom_mask.bool().cpu()]
+    if not bool(torch.isfinite(warm.coordinates).all() and torch.isfinite(unguided).all()):
+        raise RuntimeError("the denoiser returned coordinates that are not finite")
+
+    output.mkdir(parents=True, exist_ok=True)
+    save_embedding(output, embedding)
+    save_warm_up(output, warm)
+    write_unguided(output, topology, unguided, label)
+    record = EmbeddingRecord(
+        target=target["target"],
+        sequence_sha256=target["sequence_sha256"],
+        checkpoint_sha256=checkpoint_digest(weights),
+        weights_label=label,
+        prior="boltz1",
+        schedule=schedule_name,
+        steps=steps,
+        seed=seed,
+        samples=samples,
+        replicates=replicates,
+        recycling_steps=recycling_steps,
+        unguided_models=n_unguided,
+        device=str(prior.device),
+        seconds=round(time.monotonic() - started, 2),
+    )
+    write_json(record, output / RECORD_FILE)
+    click.echo(f"{target['target']}: {len(seeds)} warm-up states, {n_unguided} unguided models")
+
+
+if __name__ == "__main__":
+    run_stage(main)
