@@ -1,11 +1,12 @@
 """Covalent bonds of a target: which atoms are bonded neighbours.
 
-The table below holds amino acids and nucleotides. A test holds it to the dictionary of chemical components, whose
-reading would take longer than everything else that a model is judged by.
+The table below holds amino acids and nucleotides. A test holds it to the dictionary of chemical components,
+whose reading would take longer than everything else that a model is judged by.
 """
 
 from __future__ import annotations
 
+import itertools
 from functools import lru_cache
 
 import numpy as np
@@ -57,14 +58,14 @@ _LINKS = {"protein": ("C", "N"), "dna": ("O3'", "P"), "rna": ("O3'", "P")}
 def component_bonds(name: str) -> frozenset[tuple[str, str]]:
     """Bonded pairs of atom names of a component; empty if the table does not hold it."""
     chains = [chain.split("-") for chain in COMPONENTS.get(name, "").split()]
-    return frozenset(pair for chain in chains for pair in zip(chain[:-1], chain[1:], strict=True))
+    return frozenset(pair for chain in chains for pair in itertools.pairwise(chain))
 
 
 def _residue_bonds(name: str, atoms: dict[str, int]) -> list[tuple[int, int]]:
     """Bonds within one residue.
 
-    The atoms of a component that the table does not hold (ligands, modified residues) are taken as bonded each
-    to each: nothing is then said about contacts within it, only about those with its surroundings.
+    The atoms of a component that the table does not hold (ligands, modified residues) are taken as bonded
+    each to each: nothing is then said about contacts within it, only about those with its surroundings.
     """
     bonds = [(atoms[a], atoms[b]) for a, b in component_bonds(name) if a in atoms and b in atoms]
     if {i for bond in bonds for i in bond} >= set(atoms.values()):

@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 from classfold.bonds import covalent_bonds, within_bonds
 from classfold.topology import Topology
 
-# Van der Waals radii in Å (Bondi, J. Phys. Chem. 68, 441, 1964) overlapping by this much are a clash, the limit of
+# Van der Waals radii in Å (Bondi, J. Phys. Chem. 68, 441, 1964) overlapping by this much are a clash, as in
 # MolProbity (Word et al., J. Mol. Biol. 285, 1711, 1999).
 CLASH_OVERLAP_ANGSTROM = 0.4
 # Atoms up to three bonds apart do not choose their distance freely.
@@ -49,10 +49,21 @@ class Geometry:
     """Neighbouring residues whose Cα are neither 3.80 ± 0.15 Å apart nor, before a proline, 2.94 ± 0.15 Å."""
     ca_pairs: int
     """Neighbouring residues of proteins."""
-    left_handed_fraction: float | None
+    l_fraction: float | None
     """Share of amino acids with a Cβ that are L; None if there are none."""
     right_helix_fraction: float | None
     """Share of helical turns that are right-handed; None if there are none."""
+
+    @property
+    def ca_outlier_fraction(self) -> float:
+        """Share of neighbouring residues that are outliers; 0 without proteins."""
+        return self.ca_outliers / self.ca_pairs if self.ca_pairs else 0.0
+
+    @property
+    def wrong_hand_fraction(self) -> float:
+        """Share of D amino acids or of left-handed helical turns, the larger one; 0 where unknown."""
+        known = [f for f in (self.l_fraction, self.right_helix_fraction) if f is not None]
+        return 1.0 - min(known, default=1.0)
 
 
 class GeometryJudge:
@@ -108,7 +119,7 @@ class GeometryJudge:
             clashscore=1000.0 * clashes / self.topology.n_atoms,
             ca_outliers=int(self.ca_outliers(coordinates).sum()),
             ca_pairs=len(self._neighbours),
-            left_handed_fraction=self._l_fraction(coordinates),
+            l_fraction=self._l_fraction(coordinates),
             right_helix_fraction=self._right_helix_fraction(coordinates),
         )
 
