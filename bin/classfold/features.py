@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from classfold.topology import Topology
@@ -57,11 +57,12 @@ def _decode(stored: Tensor, how: dict[str, str | int]) -> Tensor:
 def save_features(features: dict[str, Tensor], path: Path) -> None:
     """Write all tensors of a feature dictionary to a safetensors file."""
     encoded = {name: _encode(values) for name, values in features.items()}
-    save_file(
+    content = save(
         {name: stored for name, (stored, _) in encoded.items()},
-        path,
         metadata={_METADATA_KEY: json.dumps({name: how for name, (_, how) in encoded.items()})},
     )
+    # Not save_file: its files can be read by their owner alone, and results are shared.
+    path.write_bytes(content)
 
 
 def load_features(path: Path) -> dict[str, Tensor]:
