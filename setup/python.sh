@@ -55,8 +55,7 @@ install_locked() { # PYTHON LOG LOCK_FILE [PIP_OPTIONS]
   "$interpreter" -m pip install --disable-pip-version-check --no-input --require-hashes --no-deps "$@" -r "$lock" 2>&1 |
     tee "$log" | show_progress "$(grep -c == "$lock")" || {
     tail -n 5 "$log" >&2
-    fail "installing $(basename "$lock") failed, see above and $log; run the same command again to go on" \
-      "(what was downloaded is kept)."
+    fail "installing $(basename "$lock") failed, see above and $log; run the same command again once that is mended."
   }
 }
 
