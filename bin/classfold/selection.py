@@ -1,86 +1,24 @@
-"""Score the samples of one class, put them in order and write what was found."""
+"""Score the samples of one class and put them in order."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file
 
+from classfold.class_input import ClassInput, Reference, Samples
 from classfold.errors import InputError
 from classfold.geometry import Geometry, GeometryJudge
 from classfold.map_fit import MapFit, fit_to_map
 from classfold.maps import DensityMap
-from classfold.ranking import score_model
-from classfold.records import read_json
+from classfold.ranking import rank, score_model
 from classfold.structure import Topology, match_atoms, read_model
 
 # A model of which less lies within the box of the map says nothing about the map.
 LEAST_INSIDE = 0.5
-# Boltz's own confidence: 0.8 pLDDT + 0.2 ipTM, or pTM where there is one chain.
-_PLDDT_SHARE = 0.8
-
-
-@dataclass(frozen=True)
-class Samples:
-    """What the sampler drew for one class."""
-
-    coordinates: np.ndarray
-    """(n_samples, n_atoms, 3) xyz in Å in the frame of the map."""
-    records: Sequence[Mapping[str, Any]]
-    """Number and replicate of each sample."""
-    plddt: np.ndarray | None
-    """(n_samples, n_tokens), 0 to 1"""
-    ptm: np.ndarray | None
-    """(n_samples,) ipTM where there are several chains, else pTM, 0 to 1"""
-
-    def confidence(self, index: int) -> float | None:
-        """Confidence of one sample, 0 to 1; None without a confidence head."""
-        if self.plddt is None or not np.isfinite(self.plddt[index]).all():
-            return None
-        plddt = float(self.plddt[index].mean())
-        if self.ptm is None or not np.isfinite(self.ptm[index]):
-            return plddt
-        return _PLDDT_SHARE * plddt + (1 - _PLDDT_SHARE) * float(self.ptm[index])
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A known structure in the frame of the map, matched to the target's atoms."""
-
-    atoms: np.ndarray
-    """(n_common,) indices into the topology"""
-    coordinates: np.ndarray
-    """(n_common, 3) Å"""
-    is_ca: np.ndarray
-    """(n_common,) whether the atom is a representative one"""
-
-    @classmethod
-    def read(cls, path: Path, topology: Topology) -> Reference:
-        """Read a model and match it.
-
-        Raises
-        ------
-        InputError
-            If it shares no representative atoms with the target.
-        """
-        model = read_model(path)
-        ours, theirs = match_atoms(topology, model)
-        is_ca = np.isin(ours, topology.ca_indices())
-        if not is_ca.any():
-            raise InputError(
-                f"{path.name} shares no CA or C1' atom with {topology.target}: is it this molecule?"
-            )
-        return cls(ours, model.coordinates[theirs], is_ca)
-
-    def rmsd(self, coordinates: np.ndarray) -> tuple[float, float]:
-        """(Cα, all-atom) RMSD in Å in the frame of the map, without superposition."""
-        square = np.sum((coordinates[self.atoms] - self.coordinates) ** 2, axis=1)
-        return float(np.sqrt(square[self.is_ca].mean())), float(np.sqrt(square.mean()))
+# From this share of D amino acids or left-handed helices on the hand is questioned.
+WRONG_HAND_LIMIT = 0.1
 
 
 @dataclass(frozen=True)
@@ -95,33 +33,33 @@ class ScoredSample:
     fit: MapFit | None = None
     geometry: Geometry | None = None
     confidence: float | None = None
-    reference_ca_rmsd: float | None = None
+    reference_rmsd: tuple[float, float] | None = None
+    """(Cα, all-atom) in Å, in the frame of the map"""
 
 
-def read_samples(folder: Path, topology: Topology) -> Samples:
-    """Read a ``T.C.samples`` folder and hold it to the target.
+@dataclass(frozen=True)
+class Selection:
+    """What was found: every sample scored, the order of those ranked, and the unguided model beside them."""
 
-    Raises
-    ------
-    InputError
-        If the samples are not those of this target.
-    """
-    record = read_json(folder / "samples.json")
-    arrays = load_file(folder / "samples.safetensors")
-    coordinates = arrays.get("coordinates", np.zeros(0))
-    expected = (len(record["samples"]), topology.n_atoms, 3)
-    if coordinates.shape != expected or not expected[0]:
-        raise InputError(
-            f"{folder} holds coordinates of the shape {coordinates.shape}, {topology.target} asks for "
-            f"{expected}; give the samples drawn from this sequence"
-        )
-    several = len(topology.chains) > 1 and "iptm" in arrays
-    plddt, ptm = arrays.get("plddt"), arrays.get("iptm" if several else "ptm")
-    n_tokens = int(topology.token_index.max()) + 1
-    for name, array, shape in (("plddt", plddt, (expected[0], n_tokens)), ("ptm", ptm, (expected[0],))):
-        if array is not None and array.shape != shape:
-            raise InputError(f"{folder}: {name} has the shape {array.shape}, its samples ask for {shape}")
-    return Samples(coordinates.astype(np.float64), record["samples"], plddt, ptm)
+    scored: Sequence[ScoredSample]
+    order: Sequence[int]
+    """Indices into ``scored``, best first."""
+    unguided_cc_mask: float | None
+    unguided_rmsd: tuple[float, float] | None
+    """(Cα, all-atom) RMSD in Å of the unguided model to the reference, over the atoms that all three have."""
+    warnings: Sequence[str]
+
+    @property
+    def best(self) -> int:
+        """Index of the best sample."""
+        return self.order[0]
+
+    @property
+    def best_fit(self) -> MapFit:
+        """Fit of the best sample."""
+        fit = self.scored[self.best].fit
+        assert fit is not None, "a ranked sample has a fit"
+        return fit
 
 
 def fit_atoms(
@@ -165,73 +103,67 @@ def score_samples(
                 geometry.wrong_hand_fraction,
                 confidence,
             )
-        rmsd = reference.rmsd(coordinates)[0] if reference else None
+        rmsd = reference.rmsd(coordinates) if reference else None
         scored.append(ScoredSample(number, replicate, reason, score, fit, geometry, confidence, rmsd))
     return scored
 
 
-def _field(value: float | None, digits: int = 4) -> str:
-    """A number as text; empty where there is none."""
-    return "" if value is None or not np.isfinite(value) else f"{value:.{digits}f}"
-
-
-def write_scores(
-    path: Path, scored: Sequence[ScoredSample], order: Sequence[int], with_reference: bool
-) -> None:
-    """Write ``scores.csv``: the ranked samples best first, then the rejected ones."""
-    ranks = {index: rank for rank, index in enumerate(order, start=1)}
-    rejected = [index for index in range(len(scored)) if index not in ranks]
-    rows = []
-    for index in [*order, *rejected]:
-        s, fit, geometry = scored[index], scored[index].fit, scored[index].geometry
-        row = {
-            "rank": ranks.get(index, ""),
-            "sample": s.sample,
-            "replicate": s.replicate,
-            "score": _field(s.score),
-            "cc_mask": _field(fit.cc_mask if fit else None),
-            "clashes": geometry.clashes if geometry else "",
-            "clashscore": _field(geometry.clashscore if geometry else None, 2),
-            "ca_outliers": geometry.ca_outliers if geometry else "",
-            "confidence": _field(s.confidence),
-        }
-        if with_reference:
-            row["reference_ca_rmsd_angstrom"] = _field(s.reference_ca_rmsd, 3)
-        row |= {
-            "l_amino_acids": _field(geometry.l_fraction if geometry else None),
-            "right_handed_helix": _field(geometry.right_helix_fraction if geometry else None),
-            "inside_map": _field(fit.fraction_inside if fit else None),
-            "status": "rejected" if s.reason else "ranked",
-            "reason": s.reason,
-        }
-        rows.append(row)
-    _write_rows(path, rows)
-
-
-def write_residues(path: Path, topology: Topology, cc: np.ndarray, plddt: np.ndarray | None) -> None:
-    """Write ``residues.csv`` of the best model: ``cc (n_residues,)``, ``plddt (n_tokens,)`` if any."""
-    rows = []
-    confidence = None if plddt is None else residue_means(topology, plddt[topology.token_index])
-    for k, first in enumerate(topology.residue_starts):
-        rows.append(
-            {
-                "chain": topology.chain[first],
-                "residue_number": topology.residue_number[first],
-                "residue_name": topology.residue_name[first],
-                "cc": _field(cc[k]),
-                "plddt": "" if confidence is None else _field(100 * confidence[k], 2),
-            }
+def _unguided(given: ClassInput) -> tuple[float | None, tuple[float, float] | None, list[str]]:
+    """CC_mask and RMSDs of the docked model as it stands in the map, and warnings."""
+    model = read_model(given.docked)
+    ours, theirs = match_atoms(given.topology, model)
+    if not len(ours):
+        return None, None, [f"the docked model shares no atoms with {given.target}; it was not compared"]
+    fit = fit_atoms(model.coordinates[theirs], ours, given.topology, given.density, given.resolution_angstrom)
+    warnings = []
+    if len(ours) < given.topology.n_atoms:
+        warnings.append(
+            f"the docked model has {len(ours)} of {given.topology.n_atoms} atoms of {given.target}"
         )
-    _write_rows(path, rows)
+    cc_mask = fit.cc_mask if np.isfinite(fit.cc_mask) else None
+    placed = np.full((given.topology.n_atoms, 3), np.nan)
+    placed[ours] = model.coordinates[theirs]
+    return cc_mask, given.reference.rmsd(placed) if given.reference else None, warnings
 
 
-def residue_means(topology: Topology, values: np.ndarray) -> np.ndarray:
-    """(n_residues,) means of values per atom (n_atoms,)."""
-    return np.bincount(topology.residue_index, weights=values) / np.bincount(topology.residue_index)
+def _warnings(best: ScoredSample, scored: Sequence[ScoredSample], unguided: float | None) -> list[str]:
+    """What a person should know about the best sample and about those that were rejected."""
+    found = []
+    rejected = [s for s in scored if s.reason]
+    if rejected:
+        reasons = "; ".join(f"sample {s.sample}: {s.reason}" for s in rejected)
+        found.append(f"{len(rejected)} of {len(scored)} samples were rejected ({reasons})")
+    if best.geometry and best.geometry.wrong_hand_fraction > WRONG_HAND_LIMIT:
+        found.append(
+            f"{best.geometry.wrong_hand_fraction:.0%} of the best model has the wrong hand: "
+            "is the map's hand right?"
+        )
+    if best.fit and unguided is not None and best.fit.cc_mask <= unguided:
+        found.append(
+            f"the best model (CC_mask {best.fit.cc_mask:.3f}) fits the map no better than the unguided one "
+            f"({unguided:.3f})"
+        )
+    return found
 
 
-def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    with path.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+def select(given: ClassInput) -> Selection:
+    """Score and rank the samples of one class.
+
+    Raises
+    ------
+    InputError
+        If no sample can be ranked.
+    """
+    scored = score_samples(
+        given.samples, given.topology, given.density, given.resolution_angstrom, given.reference
+    )
+    order = rank([sample.score for sample in scored])
+    if not order:
+        reasons = "; ".join(dict.fromkeys(sample.reason for sample in scored))
+        raise InputError(
+            f"none of the {len(scored)} samples of {given.target}.{given.class_name} can be ranked "
+            f"({reasons}); check the docking and the map, or sample again with another seed"
+        )
+    cc_mask, rmsd, warnings = _unguided(given)
+    warnings += _warnings(scored[order[0]], scored, cc_mask)
+    return Selection(scored, order, cc_mask, rmsd, warnings)

@@ -1,0 +1,174 @@
+"""The folder of a class's models: mmCIF files, tables and the record, which is written last."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from classfold.class_input import ClassInput
+from classfold.ranking import RANKING_RULE
+from classfold.records import write_json
+from classfold.selection import ScoredSample, Selection
+from classfold.structure import Topology, read_model, write_model
+
+
+def write_models(folder: Path, given: ClassInput, selection: Selection) -> None:
+    """Write ``samples/*.cif``, ``model.cif``, ``scores.csv``, ``residues.csv`` and ``models.json``."""
+    (folder / "samples").mkdir(parents=True, exist_ok=True)
+    # An older record beside newer models would make a broken run look complete.
+    (folder / "models.json").unlink(missing_ok=True)
+    for index, sample in enumerate(selection.scored):
+        if sample.fit is not None:
+            _write_sample(folder / "samples" / f"sample_{sample.sample:03d}.cif", given, selection, index)
+    _write_sample(folder / "model.cif", given, selection, selection.best)
+    _write_records(folder / "scores.csv", score_rows(selection, given.reference is not None))
+    plddt = given.samples.confidence_per_token(selection.best)
+    _write_records(
+        folder / "residues.csv", residue_rows(given.topology, selection.best_fit.cc_residue, plddt)
+    )
+    n_written = len(read_model(folder / "model.cif").coordinates)
+    if n_written != given.topology.n_atoms:
+        raise RuntimeError(f"model.cif holds {n_written} of {given.topology.n_atoms} atoms")
+    write_json(models_record(given, selection), folder / "models.json")
+
+
+def _write_sample(path: Path, given: ClassInput, selection: Selection, index: int) -> None:
+    """Write one sample with its fit per residue as B factor and its confidence, if any."""
+    topology, sample = given.topology, selection.scored[index]
+    assert sample.fit is not None, "only samples with a fit are written"
+    plddt = given.samples.confidence_per_token(index)
+    rank = selection.order.index(index) + 1 if index in selection.order else None
+    provenance = {
+        "target": given.target,
+        "class": given.class_name,
+        "map": given.map_name,
+        "resolution_angstrom": f"{given.resolution_angstrom:g}",
+        "prior": str(given.sampling.get("prior", "unknown")),
+        "weights": str(given.sampling.get("weights_label", "unknown")),
+        "guidance": str(given.sampling.get("guidance", "unknown")),
+        "sample": str(sample.sample),
+        "rank": str(rank) if rank else f"rejected: {sample.reason}",
+        "cc_mask": _field(sample.fit.cc_mask) or "undefined",
+        "b_factor": "100 times the correlation of the residue with the map; 0 where it is undefined",
+    }
+    write_model(
+        path,
+        topology,
+        given.samples.coordinates[index],
+        title=f"{given.target}, class {given.class_name}: predicted model guided by a cryo-EM density",
+        b_factors=100.0 * np.nan_to_num(sample.fit.cc_residue)[topology.residue_index],
+        confidence=None if plddt is None else 100.0 * plddt[topology.token_index],
+        provenance=provenance,
+    )
+
+
+def _field(value: float | None, digits: int = 4) -> str:
+    """A number as text; empty where there is none."""
+    return "" if value is None or not np.isfinite(value) else f"{value:.{digits}f}"
+
+
+def _score_row(sample: ScoredSample, rank: int | None, with_reference: bool) -> dict[str, Any]:
+    """One row of ``scores.csv``."""
+    fit, geometry, rmsd = sample.fit, sample.geometry, sample.reference_rmsd
+    row = {
+        "rank": rank or "",
+        "sample": sample.sample,
+        "replicate": sample.replicate,
+        "score": _field(sample.score),
+        "cc_mask": _field(fit.cc_mask if fit else None),
+        "clashes": geometry.clashes if geometry else "",
+        "clashscore": _field(geometry.clashscore if geometry else None, 2),
+        "ca_outliers": geometry.ca_outliers if geometry else "",
+        "confidence": _field(sample.confidence),
+    }
+    if with_reference:
+        row["reference_ca_rmsd_angstrom"] = _field(rmsd[0] if rmsd else None, 3)
+    return row | {
+        "l_amino_acids": _field(geometry.l_fraction if geometry else None),
+        "right_handed_helix": _field(geometry.right_helix_fraction if geometry else None),
+        "inside_map": _field(fit.fraction_inside if fit else None),
+        "status": "rejected" if sample.reason else "ranked",
+        "reason": sample.reason,
+    }
+
+
+def score_rows(selection: Selection, with_reference: bool) -> list[dict[str, Any]]:
+    """Rows of ``scores.csv``: the ranked samples best first, then the rejected ones."""
+    ranks = {index: rank for rank, index in enumerate(selection.order, start=1)}
+    rejected = [index for index in range(len(selection.scored)) if index not in ranks]
+    return [
+        _score_row(selection.scored[index], ranks.get(index), with_reference)
+        for index in [*selection.order, *rejected]
+    ]
+
+
+def residue_rows(topology: Topology, cc: np.ndarray, plddt: np.ndarray | None) -> list[dict[str, Any]]:
+    """Rows of ``residues.csv``.
+
+    Parameters
+    ----------
+    topology : Topology
+    cc : ndarray, shape (n_residues,)
+    plddt : ndarray, shape (n_tokens,), optional
+        0 to 1; written as 0 to 100, mean of the residue's atoms.
+    """
+    index = topology.residue_index
+    confidence = np.full(len(cc), np.nan)
+    if plddt is not None:
+        confidence = 100 * np.bincount(index, weights=plddt[topology.token_index]) / np.bincount(index)
+    return [
+        {
+            "chain": topology.chain[first],
+            "residue_number": topology.residue_number[first],
+            "residue_name": topology.residue_name[first],
+            "cc": _field(cc[k]),
+            "plddt": _field(confidence[k], 2),
+        }
+        for k, first in enumerate(topology.residue_starts)
+    ]
+
+
+def models_record(given: ClassInput, selection: Selection) -> dict[str, Any]:
+    """Content of ``models.json``."""
+    best = selection.scored[selection.best]
+    assert best.geometry is not None, "a ranked sample has a geometry"
+    reference = None
+    if best.reference_rmsd is not None:
+        unguided = selection.unguided_rmsd
+        reference = {
+            "best_ca_rmsd_angstrom": best.reference_rmsd[0],
+            "unguided_ca_rmsd_angstrom": unguided[0] if unguided else None,
+            "best_all_atom_rmsd_angstrom": best.reference_rmsd[1],
+        }
+    return {
+        "target": given.target,
+        "class": given.class_name,
+        "best_sample": best.sample,
+        "n_samples": len(selection.scored),
+        "n_rejected": len(selection.scored) - len(selection.order),
+        "cc_mask": selection.best_fit.cc_mask,
+        "score": best.score,
+        "clashes": best.geometry.clashes,
+        "confidence": best.confidence,
+        "ranking_rule": RANKING_RULE,
+        "unguided": {"cc_mask": selection.unguided_cc_mask},
+        "reference": reference,
+        "warnings": list(selection.warnings),
+    }
+
+
+def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a table as CSV; without rows only the columns' names."""
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def _write_records(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Write records of the same keys as CSV."""
+    write_rows(path, list(records[0]), [list(record.values()) for record in records])

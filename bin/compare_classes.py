@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""COMPARE_CLASSES: what differs between the best models of a target's classes.
+
+For every pair of classes: CA RMSD after superposition of everything, TM-score, and the displacement of
+every residue after superposition on the rigid core, which shows what moves against what stays. Then every
+model against every map: a model is put where the other class's model is, and its CC_mask is measured there.
+Two classes whose models fit each other's maps equally well are one conformation.
+
+Writes rmsd.csv, tm_score.csv, cross_fit.csv, displacement.csv and comparison.json.
+
+\b
+Example:
+    compare_classes.py --sequence adk.sequence --map adk.closed.map --map adk.open.map \\
+        --models adk.closed.models --models adk.open.models --output adk.comparison
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from classfold.comparison_output import ClassModel, compare, write_comparison
+from classfold.errors import run_stage
+from classfold.structure import Topology
+
+FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
+@click.command(help=__doc__, context_settings={"show_default": True})
+@click.option("--sequence", required=True, type=FOLDER, help="Folder of PREPARE_SEQUENCE.")
+@click.option(
+    "--map", "maps", required=True, multiple=True, type=FOLDER, help="Folder of PREPARE_MAP, per class."
+)
+@click.option(
+    "--models", required=True, multiple=True, type=FOLDER, help="Folder of SELECT_MODELS, per class."
+)
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+def main(sequence: Path, maps: tuple[Path, ...], models: tuple[Path, ...], output: Path) -> None:
+    """Read, compare, write."""
+    topology = Topology.read(sequence)
+    comparison = compare(topology, ClassModel.read_all(topology, maps, models))
+    write_comparison(output, topology, comparison)
+    names = ", ".join(comparison.names)
+    click.echo(f"{topology.target}: {len(comparison.names)} classes compared ({names})")
+    for pair in comparison.pairs:
+        click.echo(
+            f"{pair.class_a} - {pair.class_b}: CA RMSD {pair.ca_rmsd_angstrom:.2f} Å, "
+            f"TM-score {pair.tm_score:.3f}, largest displacement {pair.max_displacement_angstrom:.1f} Å"
+        )
+
+
+if __name__ == "__main__":
+    run_stage(main)
