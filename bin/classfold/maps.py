@@ -44,6 +44,11 @@ class SourceMap:
         """Whether the voxels are cubes."""
         return bool(np.ptp(self.voxel_size_angstrom) <= CUBIC_TOLERANCE * self.voxel_size_angstrom.max())
 
+    @property
+    def mean_voxel_size_angstrom(self) -> float:
+        """Edge of the voxels if they are cubic, to the seven digits that a header holds."""
+        return float(f"{self.voxel_size_angstrom.mean():.7g}")
+
 
 @dataclass(frozen=True)
 class DensityMap:
@@ -113,7 +118,7 @@ def read_canonical(path: Path) -> DensityMap:
         raise InputError(
             f"{source.name} has no cubic voxels ({source.voxel_size_angstrom} Å); run prepare_map.py on it."
         )
-    return DensityMap(source.density, float(source.voxel_size_angstrom.mean()), source.origin_angstrom)
+    return DensityMap(source.density, source.mean_voxel_size_angstrom, source.origin_angstrom)
 
 
 def write_map(path: Path, density_map: DensityMap) -> None:

@@ -40,7 +40,7 @@ def choose_voxel_size(source: SourceMap, resolution_angstrom: float) -> Resampli
     fewest, most = KEPT_VOXELS_PER_RESOLUTION
     finest = max(resolution_angstrom / most, FINEST_VOXEL_ANGSTROM)
     if source.is_cubic and finest <= largest <= resolution_angstrom / fewest:
-        voxel = float(source.voxel_size_angstrom.mean())
+        voxel = source.mean_voxel_size_angstrom
         return Resampling(
             voxel,
             True,
@@ -53,8 +53,9 @@ def choose_voxel_size(source: SourceMap, resolution_angstrom: float) -> Resampli
         bound = "1 Å" if wanted == FINEST_VOXEL_ANGSTROM else f"resolution/{VOXELS_PER_RESOLUTION:g}"
         return Resampling(voxel, False, f"resampled to {voxel:g} Å ({bound})")
     if source.is_cubic:
+        voxel = source.mean_voxel_size_angstrom
         return Resampling(
-            largest, True, f"source grid kept: voxels finer than its {largest:g} Å would invent data"
+            voxel, True, f"source grid kept: voxels finer than its {largest:g} Å would invent data"
         )
     return Resampling(
         largest, False, f"resampled to cubes of {largest:g} Å, the longest edge of the source's voxels"

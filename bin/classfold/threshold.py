@@ -4,9 +4,8 @@
    at which the map encloses that volume. In maps of adenylate kinase simulated at 4, 6 and 8 Å without
    noise this level includes 100, 100 and 99 % of the atoms, so that no factor for the blur is needed.
 2. *Background.* Its mode plus three times its half-width below the mode. With noise of up to half of the
-signal's
-   standard deviation this level includes at least 95 % of the atoms of the same maps, and at most 1 % of
-   its volume lies more than 8 Å from any atom; at two and a half half-widths up to 7 % does.
+   signal's standard deviation this level includes at least 95 % of the atoms of the same maps, and at most
+   1 % of its volume lies more than 8 Å from any atom; at two and a half half-widths up to 7 % does.
 
 The higher of the two decides: below the first the molecule swells, below the second it drowns in noise.
 """
