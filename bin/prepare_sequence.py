@@ -65,7 +65,7 @@ def write_prepared(prepared: PreparedSequence, alignments: dict[str, Alignment],
         raise RuntimeError(f"{output / 'atoms.csv'} was not written whole")
 
 
-@click.command(help=__doc__, context_settings={"show_default": True})
+@click.command("prepare_sequence", help=__doc__, context_settings={"show_default": True})
 @click.option("--target", required=True, help="Name of the molecule.")
 @click.option(
     "--sequence", "sequence_file", required=True, type=click.Path(path_type=Path), help="FASTA or Boltz YAML."

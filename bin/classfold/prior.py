@@ -36,7 +36,6 @@ from boltz.main import (
 )
 from boltz.model.models.boltz1 import Boltz1
 from rdkit import Chem
-from rdkit.Chem.Descriptors import MolWt
 from torch import Tensor
 
 from .sampler import Denoise, NoiseProcess, NoiseStep
@@ -293,6 +292,7 @@ class BoltzPrior:
         return Confidence(out["plddt"], out["complex_plddt"], out.get("ptm", zero), out.get("iptm", zero))
 
 
+HYDROGEN_DALTON = 1.008
 WATER_DALTON = 18.015
 MAX_ALIGNMENT_ROWS = 8192
 """Boltz's own default for the rows it reads of an alignment."""
@@ -356,7 +356,7 @@ def molecular_mass(target: Target, components: Mapping[str, Any]) -> float:
     def mass_of(name: str) -> float:
         molecule = Chem.Mol(target.extra_mols.get(name) or components[name])
         molecule.UpdatePropertyCache(strict=False)
-        return float(MolWt(molecule))
+        return sum(atom.GetMass() + atom.GetTotalNumHs() * HYDROGEN_DALTON for atom in molecule.GetAtoms())
 
     residues = target.structure.residues
     names, counts = np.unique(residues["name"], return_counts=True)
