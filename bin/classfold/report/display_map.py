@@ -1,6 +1,6 @@
 """A class map made small enough to look at in a browser: cropped, at most 96 voxels a side, 8 bits.
 
-The surface of a display map may lie half a voxel off, no more; every number of the report comes from the full map.
+The surface of a display map may lie half a voxel off, no more; every number comes from the full map.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ LEVELS = 255
 
 @dataclass(frozen=True)
 class DisplayMap:
-    """Density in 8 bits for the viewer, whose frame begins at the centre of voxel [0, 0, 0] (NSTART and ORIGIN 0)."""
+    """Density in 8 bits for the viewer, whose frame begins at the centre of voxel [0, 0, 0]."""
 
     levels: np.ndarray
     """(z, y, x) uint8; density = levels * step"""
     voxel_size_angstrom: float
     origin_angstrom: np.ndarray
-    """(3,) xyz of the centre of voxel [0, 0, 0] in the user's frame; subtract it from a model to show it here."""
+    """(3,) xyz of voxel [0, 0, 0] in the user's frame; a model minus this is in the viewer's frame."""
     step: float
     threshold: float
 
@@ -69,7 +69,7 @@ def _crop(density_map: DensityMap, threshold: float) -> tuple[np.ndarray, np.nda
 
 
 def _bin(density: np.ndarray, factor: int) -> np.ndarray:
-    """Mean over cubes of ``factor`` voxels a side; an incomplete cube at an end is filled with the edge's value."""
+    """Mean over cubes of ``factor`` voxels a side; an incomplete cube takes its edge's values."""
     padding = [(0, -side % factor) for side in density.shape]
     filled = np.pad(density, padding, mode="edge")
     z, y, x = (side // factor for side in filled.shape)

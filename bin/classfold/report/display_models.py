@@ -1,4 +1,4 @@
-"""The models of a class as the page's viewer reads them: short mmCIF, compressed, in the display map's frame."""
+"""The models of a class for the page's viewer: short mmCIF, compressed, in the display map's frame."""
 
 from __future__ import annotations
 
@@ -20,9 +20,17 @@ N_OTHER_SAMPLES = 3
 POLYMER_BACKBONE = ("N", "CA", "C", "O", "P", "O3'", "C3'", "C4'", "C5'", "O5'", "C1'", "N1", "N3")
 REPRESENTATIVE = ("CA", "C1'")
 COLUMNS = (
-    "group_PDB", "id", "type_symbol", "auth_atom_id", "auth_comp_id", "auth_asym_id", "auth_seq_id",
-    "Cartn_x", "Cartn_y", "Cartn_z",
-)  # fmt: skip
+    "group_PDB",
+    "id",
+    "type_symbol",
+    "auth_atom_id",
+    "auth_comp_id",
+    "auth_asym_id",
+    "auth_seq_id",
+    "Cartn_x",
+    "Cartn_y",
+    "Cartn_z",
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,11 @@ def _is_polymer(model: Model) -> np.ndarray:
 def mmcif_text(model: Model, coordinates: np.ndarray, *, backbone_only: bool) -> str:
     """Atoms as the shortest mmCIF that the viewer draws as a cartoon; ``coordinates`` (n_atoms, 3) in Å."""
     polymer = _is_polymer(model)
-    keep = ~polymer | np.isin(model.atom_name, POLYMER_BACKBONE) if backbone_only else np.ones(len(polymer), bool)
+    keep = (
+        ~polymer | np.isin(model.atom_name, POLYMER_BACKBONE)
+        if backbone_only
+        else np.ones(len(polymer), bool)
+    )
     lines = ["data_model", "loop_", *(f"_atom_site.{name}" for name in COLUMNS)]
     for i in np.flatnonzero(keep):
         x, y, z = coordinates[i]
@@ -84,7 +96,9 @@ def display_models(result: ClassResult, origin: np.ndarray) -> list[DisplayModel
     found = []
     if result.models is not None and result.models_folder is not None:
         best = int(result.models["best_sample"])
-        found.append(_display(result.models_folder / "model.cif", origin, f"best model (sample {best})", "best"))
+        found.append(
+            _display(result.models_folder / "model.cif", origin, f"best model (sample {best})", "best")
+        )
         for rank, sample in _other_samples(result.scores, best):
             path = result.models_folder / "samples" / f"sample_{sample:03d}.cif"
             found.append(_display(path, origin, f"sample {sample} (rank {rank})", "sample"))
@@ -113,5 +127,7 @@ def superposed_models(target: TargetResult) -> list[DisplayModel]:
             continue
         rotation, translation = superpose(torch.from_numpy(model.coordinates[chosen]), fixed)
         moved = apply_pose(rotation, translation, torch.from_numpy(model.coordinates)).numpy()
-        shown.append(DisplayModel(name, "class", packed(mmcif_text(model, moved, backbone_only=True).encode())))
+        shown.append(
+            DisplayModel(name, "class", packed(mmcif_text(model, moved, backbone_only=True).encode()))
+        )
     return shown

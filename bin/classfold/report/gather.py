@@ -45,7 +45,12 @@ class ClassResult:
     @property
     def warnings(self) -> list[str]:
         """Warnings of every stage of this class, each with the stage's name in front."""
-        stages = (("map", self.map), ("docking", self.docking), ("samples", self.samples), ("models", self.models))
+        stages = (
+            ("map", self.map),
+            ("docking", self.docking),
+            ("samples", self.samples),
+            ("models", self.models),
+        )
         found = []
         for stage, record in stages:
             if record is None:
@@ -120,7 +125,9 @@ def _record(folder: Path, name: str) -> dict[str, Any] | None:
     try:
         record = read_json(path)
     except ValueError as error:
-        raise InputError(f"{path} is not a JSON record ({error}); run the stage that writes it again") from error
+        raise InputError(
+            f"{path} is not a JSON record ({error}); run the stage that writes it again"
+        ) from error
     if not isinstance(record, dict):
         raise InputError(f"{path} holds a {type(record).__name__}, not a JSON object; run its stage again")
     return record
@@ -135,7 +142,9 @@ def read_table(path: Path) -> pd.DataFrame | None:
         try:
             table[column] = pd.to_numeric(table[column].replace("", np.nan))
         except ValueError as error:
-            raise InputError(f"{path}, column {column}: {error}; a number is needed, run its stage again") from error
+            raise InputError(
+                f"{path}, column {column}: {error}; a number is needed, run its stage again"
+            ) from error
     return table
 
 
@@ -146,7 +155,9 @@ def read_matrix(path: Path) -> pd.DataFrame | None:
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     table = table.set_index(table.columns[0]).replace("", "nan").astype(float)
     if list(table.index) != list(table.columns):
-        raise InputError(f"{path} has rows {list(table.index)} but columns {list(table.columns)}; run its stage again")
+        raise InputError(
+            f"{path} has rows {list(table.index)} but columns {list(table.columns)}; run its stage again"
+        )
     return table
 
 
@@ -198,7 +209,9 @@ def gather_run(folder: Path, parameters: dict[str, Any]) -> Run:
     for target in sorted(found, key=_natural):
         record = _record(folder / f"{target}.sequence", "target.json")
         if record is None:
-            raise InputError(f"{folder} has maps of {target} but no {target}.sequence/target.json; add that folder")
+            raise InputError(
+                f"{folder} has maps of {target} but no {target}.sequence/target.json; add that folder"
+            )
         names = sorted(found[target], key=_natural)
         read = (_read_class(folder, target, name) for name in names)
         classes = [result for result in read if result is not None]
@@ -207,5 +220,7 @@ def gather_run(folder: Path, parameters: dict[str, Any]) -> Run:
             embedding = _record(folder / f"{target}.embedding", "embedding.json")
             targets.append(TargetResult(target, record, embedding, classes, comparison))
     if not targets:
-        raise InputError(f"{folder} holds no TARGET.CLASS.map folder with a map.json; give the folder of the stages")
+        raise InputError(
+            f"{folder} holds no TARGET.CLASS.map folder with a map.json; give the folder of the stages"
+        )
     return Run(targets=targets, parameters=parameters)

@@ -134,7 +134,8 @@ def _target_page(target: TargetResult) -> TargetPage:
     return TargetPage(
         name=target.name,
         description=(
-            f"{record['n_residues']} residues, {record['n_atoms']} heavy atoms, {record['mass_dalton'] / 1000:.1f} kDa; "
+            f"{record['n_residues']} residues, {record['n_atoms']} heavy atoms, "
+            f"{record['mass_dalton'] / 1000:.1f} kDa; "
             f"chains {kinds}."
         ),
         warnings=target.warnings,
@@ -153,7 +154,9 @@ def _page(run: Run, rows: list[Row]) -> dict[str, Any]:
     targets = [_target_page(target) for target in run.targets]
     data = [(page.anchor, page.view.data) for target in targets for page in target.classes]
     data += [
-        (f"superposed.{target.name}", target.comparison.view.data) for target in targets if target.comparison is not None
+        (f"superposed.{target.name}", target.comparison.view.data)
+        for target in targets
+        if target.comparison is not None
     ]
     return {
         "title": ", ".join(target.name for target in targets),
@@ -164,7 +167,6 @@ def _page(run: Run, rows: list[Row]) -> dict[str, Any]:
         "targets": targets,
         "open_classes": len(run.classes) <= MOST_OPEN_CLASSES,
         "parameters": tables.parameter_table(run),
-        "glossary": sentences.GLOSSARY,
         "columns": [(column.name, column.meaning) for column in COLUMNS],
         "weak_cc": plots.WEAK_CC,
         "version": __version__,
@@ -188,8 +190,8 @@ def _inline(name: str) -> str:
 def render(run: Run, rows: list[Row]) -> str:
     """The report as one HTML text that asks for nothing from a network.
 
-    The page's policy allows the scripts and the style written here, by digest, and nothing else: a name from a user
-    that slipped through the escaping could still not run.
+    The page's policy allows the scripts and the style written here, by digest, and nothing else: a name from
+    a user that slipped through the escaping could still not run.
     """
     scripts, css = [_inline(name) for name in SCRIPTS], _inline("report.css")
     policy = "; ".join(
@@ -203,10 +205,16 @@ def render(run: Run, rows: list[Row]) -> str:
         ]
     )
     environment = Environment(
-        loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     parts = environment.get_template("parts.html.j2").module
-    environment.globals.update({name: getattr(parts, name) for name in ("table", "warnings", "heat", "viewer")})
+    environment.globals.update(
+        {name: getattr(parts, name) for name in ("table", "warnings", "heat", "viewer")}
+    )
     return environment.get_template("template.html.j2").render(
         page=_page(run, rows),
         policy=policy,

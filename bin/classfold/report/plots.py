@@ -1,4 +1,4 @@
-"""The report's plots: losses over the sampler's steps, fit along the sequence, displacement between classes."""
+"""The report's plots: losses over the steps, fit along the sequence, displacement between classes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from classfold.report.svg import Frame, band, number, picture, polyline, text, x
 
 WIDTH, LEFT, RIGHT = 1000, 64, 12
 STAGE_NAMES = {
-    "warm_up": "warm-up, no map",
-    "warm-up": "warm-up, no map",
+    "warm_up": "warm-up",
+    "warm-up": "warm-up",
     "global": "global: shape",
     "local": "local: density",
-    "relaxation": "relaxation, no map",
+    "relaxation": "relaxation",
 }
 # Below this correlation a residue is called weakly supported in the plot.
 WEAK_CC = 0.5
@@ -59,9 +59,13 @@ def plot_losses(losses: pd.DataFrame, best: int) -> Markup:
     top, height, total = 44, 210, 300
     last = int(losses["step"].max())
     whole = Frame(LEFT, top, WIDTH - LEFT - RIGHT, height, (-0.5, last + 0.5), (0, 1))
-    drawn, frames = [], {}
-    for stage, first, end in _stages(losses):
-        drawn.append(band(whole, (first - 0.5, end + 0.5), STAGE_NAMES.get(stage, stage), f"stage-{stage}"))
+    stages = _stages(losses)
+    frames: dict[str, Frame] = {}
+    drawn = [
+        band(whole, (first - 0.5, end + 0.5), STAGE_NAMES.get(stage, stage), f"stage-{stage}")
+        for stage, first, end in stages
+    ]
+    for stage, first, end in stages:
         rows = losses[(losses["stage"] == stage) & losses["loss"].notna()]
         if rows.empty:
             continue
@@ -70,13 +74,14 @@ def plot_losses(losses: pd.DataFrame, best: int) -> Markup:
         low, high = float(rows["loss"].min()), float(np.percentile(rows["loss"], 98))
         low = 0.0 if 0 <= low < 0.5 * high else low
         frame = Frame(left, top, whole.x(end + 0.5) - left, height, (first - 0.5, end + 0.5), (low, high))
+        # Numbers stand where the neighbouring stage has no lines: left of the first, else right.
+        drawn.append(y_axis(frame, right=bool(frames)))
         frames[stage] = frame
-        drawn.append(y_axis(frame, ""))
         lines = {int(str(sample)): group for sample, group in rows.groupby("sample")}
         for sample in sorted(lines, key=lambda number: number == best):
             points = list(zip(lines[sample]["step"], lines[sample]["loss"], strict=True))
             drawn.append(polyline(frame, points, "line best" if sample == best else "line other"))
-    drawn.append(x_axis(whole, "step of the sampler"))
+    drawn += [text(8, 16, "guidance loss", css="axis-label"), x_axis(whole, "step of the sampler")]
     title = "Guidance loss of each sample over the steps of the sampler; lower is nearer to the map"
     return picture((WIDTH, total), title, Markup("").join(drawn), _loss_readout(losses, best, frames))
 
@@ -108,9 +113,14 @@ def plot_fit(residues: pd.DataFrame) -> list[tuple[str, Markup]]:
     for chain, rows in _chains(residues):
         numbers, cc = rows["residue_number"].to_numpy(float), rows["cc"].to_numpy(float)
         frame = Frame(LEFT, 30, WIDTH - LEFT - RIGHT, 170, _x_range(numbers), (low, 1.0))
-        weak = Frame(LEFT, frame.y(WEAK_CC), frame.width, frame.top + frame.height - frame.y(WEAK_CC), (0, 1), (0, 1))
-        marks = [text(frame.x(x), frame.top + frame.height - 4, "×", css="weak", anchor="middle")
-                 for x, value in zip(numbers, cc, strict=True) if value < WEAK_CC]  # fmt: skip
+        weak = Frame(
+            LEFT, frame.y(WEAK_CC), frame.width, frame.top + frame.height - frame.y(WEAK_CC), (0, 1), (0, 1)
+        )
+        marks = [
+            text(frame.x(x), frame.top + frame.height - 4, "×", css="weak", anchor="middle")
+            for x, value in zip(numbers, cc, strict=True)
+            if value < WEAK_CC
+        ]
         said = []
         plddt = rows["plddt"].to_numpy(float) if "plddt" in rows else np.full(len(cc), np.nan)
         for x, name, value, sure in zip(numbers, rows["residue_name"], cc, plddt, strict=True):
@@ -123,7 +133,8 @@ def plot_fit(residues: pd.DataFrame) -> list[tuple[str, Markup]]:
                 Markup('<rect class="band weak-band" x="{}" y="{:.1f}" width="{}" height="{:.1f}"/>').format(
                     weak.left, weak.top, weak.width, weak.height
                 ),
-                y_axis(frame, "map correlation (CC) of the residue"),
+                text(LEFT, 14, "map correlation (CC) of the residue", css="axis-label"),
+                y_axis(frame),
                 polyline(frame, _with_gaps(numbers, cc), "line best"),
                 *marks,
                 x_axis(frame, f"residue of chain {chain}"),
@@ -149,7 +160,8 @@ def plot_displacement(rows: pd.DataFrame, first: str, second: str) -> list[tuple
         ]
         content = Markup("").join(
             [
-                y_axis(frame, "displacement (Å)"),
+                text(LEFT, 14, "displacement (Å)", css="axis-label"),
+                y_axis(frame),
                 polyline(frame, _with_gaps(numbers, moved), "line best"),
                 x_axis(frame, f"residue of chain {chain}"),
             ]

@@ -54,7 +54,9 @@ COLUMNS = (
     Column("class", "name of the class", lambda _, result: result.name),
     Column("best_sample", "number of the best sample, from 1", _from("models", "best_sample")),
     Column("n_samples", "samples drawn for this class", _from("models", "n_samples")),
-    Column("cc_mask", "map correlation of the best model around its atoms, -1 to 1", _from("models", "cc_mask")),
+    Column(
+        "cc_mask", "map correlation of the best model around its atoms, -1 to 1", _from("models", "cc_mask")
+    ),
     Column(
         "unguided_cc_mask",
         "the same for the unguided model, docked as a rigid body",

@@ -1,7 +1,7 @@
 """Small SVG pictures: axes, lines, bands, and the readout that the page's script shows under the pointer.
 
-Coordinates given to these functions are data; only :class:`Frame` knows pixels. Everything is text that Markup
-escapes, so names from users cannot become markup.
+Coordinates given to these functions are data; only :class:`Frame` knows pixels. Everything is text that
+Markup escapes, so names from users cannot become markup.
 """
 
 from __future__ import annotations
@@ -88,16 +88,18 @@ def text(x: float, y: float, content: str, *, css: str = "", anchor: str = "star
     return template.format(css, x, y, anchor, content)
 
 
-def y_axis(frame: Frame, label: str, values: Sequence[float] | None = None) -> Markup:
-    """Grid lines with their numbers on the left, and the axis' name above them."""
-    drawn = [text(frame.left, frame.top - 18, label, css="axis-label")] if label else []
-    for value in ticks(*frame.y_range, about=4) if values is None else values:
+def y_axis(frame: Frame, *, right: bool = False) -> Markup:
+    """Grid lines with their numbers on the left of the frame, or on its right."""
+    line = Markup('<line class="grid" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>')
+    x, anchor = (frame.left + frame.width + 6, "start") if right else (frame.left - 6, "end")
+    drawn = []
+    for value in ticks(*frame.y_range, about=4):
         y = frame.y(value)
-        line = Markup('<line class="grid" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>')
-        drawn += [
-            line.format(frame.left, frame.left + frame.width, y, y),
-            text(frame.left - 6, y + 4, number(value), css="tick", anchor="end"),
-        ]
+        drawn.append(line.format(frame.left, frame.left + frame.width, y, y))
+        # The lowest number stands above the x axis, which may run on beside this frame.
+        drawn.append(
+            text(x, min(y + 4, frame.top + frame.height - 3), number(value), css="tick", anchor=anchor)
+        )
     return Markup("").join(drawn)
 
 
@@ -112,7 +114,9 @@ def x_axis(frame: Frame, label: str) -> Markup:
     return Markup("").join(drawn)
 
 
-def picture(size: tuple[int, int], title: str, content: Markup, readout: list[tuple[float, float, str]]) -> Markup:
+def picture(
+    size: tuple[int, int], title: str, content: Markup, readout: list[tuple[float, float, str]]
+) -> Markup:
     """A whole figure: the drawing, a cursor, and the line of text that names what is under the pointer.
 
     Parameters

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import platform
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import metadata
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from classfold import __version__
 from classfold.report.gather import Comparison, Run
 from classfold.report.summary import Row
 from classfold.report.svg import number
 
 N_SHADES = 6
+PACKAGES = ("boltz", "torch", "numpy", "gemmi", "geomloss", "scikit-learn")
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ def _numeric(value: Any, digits: int | None = None) -> Cell:
 
 
 def dumbbell(unguided: float | None, best: float | None) -> Markup | None:
-    """The gain of a class as a picture: from the unguided model (open circle) to the best one (full circle)."""
+    """The gain of a class: a line from the unguided model (open circle) to the best one (full circle)."""
     if best is None:
         return None
     drawn = [Markup('<line x1="8" x2="152" y1="11" y2="11"/>')]
@@ -76,13 +81,13 @@ def overview_table(run: Run, rows: list[Row]) -> Table:
         Head("Class", numeric=False),
         Head("Fit to the map", numeric=False, explained="cc-mask"),
         Head("CC_mask", explained="cc-mask"),
-        Head("CC_mask, unguided", explained="unguided"),
+        Head("CC_mask unguided", explained="unguided"),
         Head("Samples"),
         Head("Clashes", explained="clashes"),
         Head("Confidence", explained="confidence"),
     ]
     if has_reference:
-        heads += [Head("Cα RMSD to known, Å", explained="rmsd"), Head("unguided, Å", explained="rmsd")]
+        heads += [Head("RMSD to known, Å", explained="rmsd"), Head("RMSD unguided, Å", explained="rmsd")]
     heads.append(Head("Warnings"))
     drawn = []
     for row, result in zip(rows, run.classes, strict=True):
@@ -101,7 +106,10 @@ def overview_table(run: Run, rows: list[Row]) -> Table:
             confidence,
         ]
         if has_reference:
-            cells += [_numeric(row["best_ca_rmsd_angstrom"], 2), _numeric(row["unguided_ca_rmsd_angstrom"], 2)]
+            cells += [
+                _numeric(row["best_ca_rmsd_angstrom"], 2),
+                _numeric(row["unguided_ca_rmsd_angstrom"], 2),
+            ]
         own = f"warnings.{result.target}.{result.name}" if result.warnings else f"warnings.{result.target}"
         count = row["n_warnings"]
         cells.append(Cell(f"⚠ {count}" if count else "none", count, own if count else None))
@@ -124,7 +132,7 @@ RANKING_HEADS = {
 
 
 def ranking_table(scores: pd.DataFrame, best: int) -> Table:
-    """All samples of a class; columns that hold nothing are left out, columns not known here keep their own name."""
+    """All samples of a class; empty columns are left out, unknown ones keep their own name."""
     shown = [name for name in scores.columns if scores[name].notna().any()]
     known = {name: RANKING_HEADS.get(name, (Head(name), None)) for name in shown}
     rows = [
@@ -135,26 +143,51 @@ def ranking_table(scores: pd.DataFrame, best: int) -> Table:
     return Table(heads, rows, sortable=len(rows) > 1, marked=int(marked[0]) if len(marked) else -1)
 
 
+def versions() -> dict[str, str]:
+    """Versions of this program and of what it rests on, as far as they are installed here."""
+    found = {"ClassFold": __version__, "Python": platform.python_version()}
+    for package in PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
+
+
 def parameter_table(run: Run) -> Table:
     """Parameters, versions, seeds and labels of the run, one per row; what is nested gets dotted names."""
     rows: list[list[Cell]] = []
 
     def add(name: str, value: Any) -> None:
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict):
             for key, inner in value.items():
                 add(f"{name}.{key}" if name else str(key), inner)
         elif isinstance(value, list):
             rows.append([Cell(name), Cell(", ".join(map(str, value)) or None)])
         else:
-            rows.append([Cell(name), Cell(None if value in (None, "", {}) else str(value))])
+            rows.append([Cell(name), Cell(None if value in (None, "") else str(value))])
 
-    add("", run.parameters)
+    # The pipeline's own parameters come first and need no prefix; versions and the like keep theirs.
+    add("", run.parameters.get("parameters", {}))
+    add("", {name: value for name, value in run.parameters.items() if name != "parameters"})
+    for name, version in versions().items():
+        add(f"version of {name}", version)
     for target in run.targets:
-        add(f"{target.name}: sequence", f"{target.record.get('n_residues')} residues, SHA-256 {target.record.get('sequence_sha256')}")
+        add(
+            f"{target.name}: sequence",
+            f"{target.record.get('n_residues')} residues, SHA-256 {target.record.get('sequence_sha256')}",
+        )
         add(f"{target.name}: alignment (MSA)", target.record.get("msa"))
         for result in target.classes:
             samples = result.samples or {}
-            wanted = ("n_samples", "steps", "schedule", "guidance", "prior", "weights_label", "device", "seconds")
+            wanted = (
+                "n_samples",
+                "steps",
+                "schedule",
+                "guidance",
+                "prior",
+                "weights_label",
+                "device",
+                "seconds",
+            )
             for key in wanted:
                 if key in samples:
                     add(f"{target.name} / {result.name}: {key}", samples[key])
@@ -179,8 +212,9 @@ MATRICES = (
     ("tm_score", "TM-score", "Darker is more alike. Above 0.5 the fold is the same.", 2),
     (
         "cross_fit",
-        "Cross-fit: model (row) in map (column), CC_mask",
-        "Darker fits better. Where a row's model fits another class's map as well as that class's own model does, "
+        "Cross-fit, CC_mask",
+        "Row: model, column: map; darker fits better. Where a row's model fits another class's map as "
+        "well as that class's own model does, "
         "the two classes show the same conformation.",
         2,
     ),

@@ -3,7 +3,7 @@
 (() => {
   const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#777777", "#56b4e9", "#d55e00", "#b8a800"];
   // Orange to blue through pale grey: told apart in any kind of colour vision, and by lightness in print.
-  const SCALE = [[179, 67, 0], [230, 159, 0], [205, 205, 205], [86, 160, 220], [0, 70, 140]];
+  const SCALE = [[179, 67, 0], [230, 159, 0], [222, 222, 222], [96, 170, 230], [0, 108, 190]];
   const RANGES = { cc: [0.3, 0.9, "CC"], plddt: [50, 90, "pLDDT"] };
   const scaleColour = (part) => {
     const place = Math.min(Math.max(part, 0), 1) * (SCALE.length - 1);
@@ -82,7 +82,7 @@
     viewer.removeAllShapes();
     if (form.surface.value !== "none") {
       const mesh = form.surface.value === "mesh";
-      viewer.addIsosurface(scene.volume, { isoval: level, color: "#8fa3b8", opacity: mesh ? 0.8 : 0.45, wireframe: mesh, smoothness: 4 });
+      viewer.addIsosurface(scene.volume, { isoval: level, color: "#7d93ab", opacity: mesh ? 0.8 : 0.5, wireframe: mesh, smoothness: 4 });
     }
     viewer.render();
   };
@@ -104,6 +104,11 @@
     viewer.render();
   };
 
+  const lookAtAll = () => {
+    viewer.zoomTo({ model: scene.models });
+    viewer.zoom(1.1 * Math.min(1, host.clientWidth / host.clientHeight));
+    viewer.render();
+  };
   const say = (view, text) => { view.querySelector(".state").textContent = text; };
   const show = async (view) => {
     if (scene && scene.view === view) return;
@@ -121,8 +126,7 @@
     scene = { view, data, volume, models, form: view.querySelector("form") };
     drawModels();
     drawSurface();
-    viewer.zoomTo();
-    viewer.render();
+    lookAtAll();
     view.querySelector(".stage").classList.add("drawn");
     say(view, "");
   };
@@ -147,7 +151,7 @@
       clearTimeout(waiting);
       waiting = setTimeout(async () => { if (await current()) drawSurface(); }, 60);
     });
-    form.recentre.addEventListener("click", async () => { if (await current()) { viewer.zoomTo(); viewer.render(); } });
+    form.recentre.addEventListener("click", async () => { if (await current()) lookAtAll(); });
     const details = view.closest("details");
     if (details) details.addEventListener("toggle", () => { if (details.open && details.dataset.asked) tryShow(view); });
   }
@@ -157,6 +161,12 @@
   }
   const first = document.querySelector("details.class[open] .view");
   if (first) setTimeout(() => tryShow(first), 0);
+
+  new ResizeObserver(() => {
+    if (!viewer || !scene || !host.clientWidth) return;
+    viewer.resize();
+    lookAtAll();
+  }).observe(host);
 
   host.addEventListener("keydown", (event) => {
     const turn = { ArrowLeft: [-10, "y"], ArrowRight: [10, "y"], ArrowUp: [-10, "x"], ArrowDown: [10, "x"] }[event.key];
