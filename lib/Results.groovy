@@ -1,20 +1,48 @@
 // Where files go in the results folder, and what is said on the terminal at the end.
 
+import java.nio.file.Files
 import java.nio.file.Path
+import java.nio.file.StandardCopyOption
 import java.security.MessageDigest
+import nextflow.file.FileHelper
 
 class Results {
 
     private static final List<String> KEPT = ['cif', 'csv', 'json', 'png']
 
-    /** adk.open.map/map.png -> adk/open/map/map.png; null for what only the stages need (arrays, folders as a whole). */
-    static String place(Object output) {
-        def name = output.toString()
-        if (!name.contains('/') || !(name.tokenize('.')[-1] in KEPT)) return null
-        def (folder, file) = [name.substring(0, name.indexOf('/')), name.substring(name.indexOf('/') + 1)]
+    /** adk.open.map -> adk/open/map; models and samples of a class go to its own folder. */
+    static String place(String folder) {
         def parts = folder.tokenize('.')
-        if (parts.size() == 2) return "${parts[0]}/${parts[1] == 'embedding' ? 'unguided' : parts[1]}/${file - ~'^unguided/'}"
-        parts[2] in ['models', 'samples'] ? "${parts[0]}/${parts[1]}/$file" : "${parts[0]}/${parts[1]}/${parts[2]}/$file"
+        if (parts.size() == 2) return parts[0] + (parts[1] == 'embedding' ? '/unguided' : "/${parts[1]}")
+        parts[2] in ['models', 'samples'] ? "${parts[0]}/${parts[1]}" : parts.join('/')
+    }
+
+    /**
+     * Copy what people read of a stage's folder (no arrays) to its place in the results. publishDir cannot do that: it
+     * takes folders as a whole, and several stages share the folder of a class.
+     */
+    static void publish(Path folder, Path outdir) {
+        def place = outdir.resolve(place(folder.name))
+        def samples = place.resolve('samples')
+        // An earlier run with more samples must not leave its models among those of this one.
+        if (folder.name.endsWith('.models') && samples.exists()) samples.deleteDir()
+        Files.walk(folder).withCloseable { it.toList() }.each { Path source ->
+            if (!(source.extension in KEPT) || !Files.isRegularFile(source)) return
+            def target = place.resolve(folder.relativize(source).toString() - ~'^unguided/')
+            Files.createDirectories(target.parent)
+            FileHelper.copyPath(source, target, StandardCopyOption.REPLACE_EXISTING)
+        }
+    }
+
+    /** A small file in the work folder, under its own digest: the same text is the same file in a resumed run. */
+    static Path keep(Path workDir, String name, String text) {
+        def digest = MessageDigest.getInstance('SHA-256').digest(text.bytes).encodeHex().toString()
+        def file = workDir.resolve("written/${digest.take(16)}/$name")
+        if (!file.exists()) {
+            Files.createDirectories(file.parent)
+            file.text = text
+        }
+        file
     }
 
     /** Digest of bin/classfold/: Nextflow's own task hash does not see that folder, so every process takes this as input. */

@@ -31,6 +31,11 @@ class Samplesheet {
         Nextflow.file(absolute ? cell : "${sheet.toUriString() - ~'/[^/]*$'}/$cell", glob: false) as Path
     }
 
+    /** The file of a cell as a process takes it: an empty cell is no file. */
+    Object staged(String cell) {
+        cell ? resolve(cell) : []
+    }
+
     private Map locate(String cell) {
         try {
             def path = resolve(cell)
@@ -60,6 +65,6 @@ class Samplesheet {
 
     /** One line of staged.csv. */
     static String csv(List values) {
-        values.collect { '"' + (it ?: '').toString().replace('"', '""') + '"' }.join(',') + '\n'
+        values.collect { '"' + (it == null ? '' : it.toString()).replace('"', '""') + '"' }.join(',') + '\n'
     }
 }

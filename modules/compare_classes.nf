@@ -1,7 +1,6 @@
 process COMPARE_CLASSES {
     tag "$target"
     label 'cpu'
-    publishDir params.outdir, mode: 'copy', saveAs: { Results.place(it) }
 
     input:
     val fingerprint
@@ -9,7 +8,6 @@ process COMPARE_CLASSES {
 
     output:
     path "${target}.comparison", emit: comparison
-    path '*.comparison/*', emit: results
 
     script:
     def classes = names.collect { "--map ${target}.${it}.map --models ${target}.${it}.models" }.join(' ')

@@ -1,7 +1,6 @@
 process DOCK_MODEL {
     tag "$target $class_name"
     label 'cpu_medium'
-    publishDir params.outdir, mode: 'copy', saveAs: { Results.place(it) }
 
     input:
     val fingerprint
@@ -9,7 +8,6 @@ process DOCK_MODEL {
 
     output:
     tuple val(target), val(class_name), path("${target}.${class_name}.docking"), emit: docking
-    path '*.docking/*', emit: results
 
     script:
     def model = initial_model ? "--initial-model $initial_model" : "--embedding $embedding"

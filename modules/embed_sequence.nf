@@ -1,7 +1,6 @@
 process EMBED_SEQUENCE {
     tag "$target"
     label 'gpu'
-    publishDir params.outdir, mode: 'copy', saveAs: { Results.place(it) }
 
     input:
     val fingerprint
@@ -10,7 +9,6 @@ process EMBED_SEQUENCE {
 
     output:
     tuple val(target), path("${target}.embedding"), emit: embedding
-    path '*.embedding/**', emit: results
 
     script:
     def options = Options.join(params, ['steps', 'schedule', 'samples', 'replicates', 'seed', 'recycling_steps',

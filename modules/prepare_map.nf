@@ -1,7 +1,6 @@
 process PREPARE_MAP {
     tag "$target $class_name"
     label 'cpu_medium'
-    publishDir params.outdir, mode: 'copy', saveAs: { Results.place(it) }
 
     input:
     val fingerprint
@@ -10,7 +9,6 @@ process PREPARE_MAP {
 
     output:
     tuple val(target), val(class_name), path("${target}.${class_name}.map"), emit: map
-    path '*.map/*', emit: results
 
     script:
     def halves = half_maps ? "--half-map-1 ${half_maps[0]} --half-map-2 ${half_maps[1]}" : ''

@@ -1,7 +1,6 @@
 process PREPARE_SEQUENCE {
     tag "$target"
     label 'cpu'
-    publishDir params.outdir, mode: 'copy', saveAs: { Results.place(it) }
 
     input:
     val fingerprint
@@ -10,7 +9,6 @@ process PREPARE_SEQUENCE {
 
     output:
     tuple val(target), path("${target}.sequence"), emit: sequence
-    path '*.sequence/*', emit: results
 
     script:
     def server = msa == 'server' ? "--msa-server-url ${params.msa_server_url}" : ''

@@ -1,7 +1,6 @@
 process SAMPLE_GUIDED {
     tag "$target ${names.join(' ')}"
     label 'gpu'
-    publishDir params.outdir, mode: 'copy', saveAs: { Results.place(it) }
 
     input:
     val fingerprint
@@ -10,7 +9,6 @@ process SAMPLE_GUIDED {
 
     output:
     tuple val(target), path('*.samples'), emit: samples
-    path '*.samples/*', emit: results
 
     script:
     def classes = names.collect { "--map ${target}.${it}.map --docking ${target}.${it}.docking" }.join(' ')

@@ -1,7 +1,6 @@
 process SELECT_MODELS {
     tag "$target $class_name"
     label 'cpu_medium'
-    publishDir params.outdir, mode: 'copy', saveAs: { Results.place(it) }
 
     input:
     val fingerprint
@@ -9,7 +8,6 @@ process SELECT_MODELS {
 
     output:
     tuple val(target), val(class_name), path("${target}.${class_name}.models"), emit: models
-    path '*.models/**', emit: results
 
     script:
     """

@@ -21,17 +21,14 @@ workflow CLASSFOLD {
 
     main:
     sheet = new Samplesheet(input)
-    file_of = { cell -> cell ? sheet.resolve(cell) : [] }
 
     cells = sheet.cells()
     given = params.weights ? file(params.weights, glob: false) : null
     if (given) cells << [row: 0, column: 'weights', cell: params.weights, path: given, found: given.isDirectory()]
     found = cells.findAll { it.found && it.row }.collect { it.path }.unique()
-    staged = channel.of(['row', 'column', 'cell', 'path', 'staged'])
-        .concat(channel.fromList(cells.collect { [it.row.toString(), it.column, it.cell, it.path?.toUriString() - 'file://',
-            it.row ? staged_name(it, found) : (it.found ? 'weights' : '')] }))
-        .map { Samplesheet.csv(it) }
-        .collectFile(name: 'staged.csv', sort: false)
+    staged = Results.keep(workflow.workDir, 'staged.csv', [['row', 'column', 'cell', 'path', 'staged']]
+        .plus(cells.collect { [it.row, it.column, it.cell, it.path?.toUriString() - ~'^file://', staged_name(it, found)] })
+        .collect { Samplesheet.csv(it) }.join())
 
     CHECK_INPUT(code, input, staged, found, given?.isDirectory() ? given : [])
 
@@ -50,13 +47,13 @@ workflow CLASSFOLD {
 
     PREPARE_SEQUENCE(code,
         rows.map { [it.target, it.sequence, it.msa] }.unique() // [adk, adk.fasta, none, []]
-            .map { target, cell, msa -> [target, file_of(cell), msa, msa in ['none', 'server'] ? [] : file_of(msa)] },
+            .map { target, cell, msa -> [target, sheet.staged(cell), msa, msa in ['none', 'server'] ? [] : sheet.staged(msa)] },
         weights)
     sequences = PREPARE_SEQUENCE.out.sequence                 // [adk, adk.sequence]
 
     PREPARE_MAP(code,
-        rows.map { [it.target, it.class, it.subMap('resolution', 'contour'), file_of(it.map),
-                    it.half_map_1 ? [file_of(it.half_map_1), file_of(it.half_map_2)] : [], file_of(it.mask)] }
+        rows.map { [it.target, it.class, it.subMap('resolution', 'contour'), sheet.staged(it.map),
+                    it.half_map_1 ? [sheet.staged(it.half_map_1), sheet.staged(it.half_map_2)] : [], sheet.staged(it.mask)] }
             .combine(sequences, by: 0))                       // [adk, open, [resolution:4.0, contour:null], open.mrc, [], [], adk.sequence]
     maps = PREPARE_MAP.out.map                                // [adk, open, adk.open.map]
 
@@ -65,7 +62,7 @@ workflow CLASSFOLD {
     folded = sequences.join(embeddings)                       // [adk, adk.sequence, adk.embedding]
 
     DOCK_MODEL(code,
-        maps.join(rows.map { [it.target, it.class, file_of(it.initial_model)] }, by: [0, 1])
+        maps.join(rows.map { [it.target, it.class, sheet.staged(it.initial_model)] }, by: [0, 1])
             .combine(folded, by: 0))                          // [adk, open, adk.open.map, [], adk.sequence, adk.embedding]
     dockings = DOCK_MODEL.out.docking                         // [adk, open, adk.open.docking]
 
@@ -88,7 +85,9 @@ workflow CLASSFOLD {
 
     stages = [sequences, embeddings, maps, dockings, samples, models].inject(COMPARE_CLASSES.out.comparison) { all, next ->
         all.mix(next.map { it.last() }) }
-    parameters = channel.of(JsonOutput.prettyPrint(JsonOutput.toJson(new TreeMap(params)))).collectFile(name: 'params.json')
+    stages.subscribe { Results.publish(it, file(params.outdir)) }
+
+    parameters = Results.keep(workflow.workDir, 'params.json', JsonOutput.prettyPrint(JsonOutput.toJson(new TreeMap(params))))
     WRITE_REPORT(code, stages.toSortedList { a, b -> a.name <=> b.name }.filter { it }, parameters)
 
     emit:
@@ -105,6 +104,7 @@ def by_target(items, sizes) {
 
 // Where CHECK_INPUT finds a staged file: staged/<number>/<name>.
 def staged_name(cell, found) {
+    if (cell.column == 'weights') return cell.found ? 'weights' : ''
     cell.found ? "staged/${found.indexOf(cell.path) + 1}/${cell.path.name}" : ''
 }
 
