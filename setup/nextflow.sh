@@ -20,7 +20,7 @@ find_java() {
     fi
   done
   folder=$cache/java-$(sha256sum "$root/setup/java.lock" | cut -c1-12)
-  mkdir -p "$cache"
+  make_cache
   (
     flock 9
     [[ ! -e $folder/.complete ]] || exit 0
@@ -87,7 +87,7 @@ find_nextflow() {
   # The launcher fetches and starts this version and no other.
   export NXF_VER=$nextflow_version
   [[ ! -x $nextflow ]] || return 0
-  mkdir -p "$cache"
+  make_cache
   (
     flock 9
     [[ ! -x $nextflow ]] || exit 0

@@ -28,6 +28,11 @@ check_machine() {
   command -v flock >/dev/null || fail "flock is missing; install it with \`sudo apt-get install util-linux\`."
 }
 
+make_cache() {
+  mkdir -p "$cache" 2>/dev/null && [[ -w $cache ]] ||
+    fail "$cache cannot be written to: name another folder, e.g. with \`export CLASSFOLD_HOME=/scratch/\$USER/classfold\`."
+}
+
 environment_folder() { # LOCK_FILE
   echo "$cache/python-$(sha256sum "$1" | cut -c1-12)"
 }
@@ -98,7 +103,7 @@ sys.exit(sys.version_info[:2] not in {(3, 11), (3, 12)} or None in map(util.find
   done
   check_machine
   folder=$(environment_folder "$lock")
-  mkdir -p "$cache" || fail "$cache cannot be made: name a folder that you may write to, e.g. \`export CLASSFOLD_HOME=/scratch/$USER\`."
+  make_cache
   (
     flock --nonblock 9 || {
       say "waiting for another set-up of $folder"

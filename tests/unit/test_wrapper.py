@@ -159,6 +159,12 @@ def test_only_a_stamped_environment_is_used(classfold: Run, call: Run, tmp_path:
     assert_refused(call("find_environment run"), "no working Python")
 
 
+def test_cache_that_cannot_be_made_is_named(classfold: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused = classfold("setup", CLASSFOLD_HOME=str(tmp_path / "file" / "cache"))
+    assert_refused(refused, f"{tmp_path}/file/cache", "export CLASSFOLD_HOME=")
+
+
 def test_failed_installation_leaves_no_stamp(call: Run, machine: Path, tmp_path: Path) -> None:
     """The interpreter that is found makes an environment whose pip fails."""
     write_program(
