@@ -1,8 +1,9 @@
 """Train the miniature Boltz-1 of the demonstration.
 
 Boltz's own classes with small dimensions, overfitted on one protein's conformational path. It is a demonstration, not a
-predictor: it knows adenylate kinase and nothing else. The trunk keeps its random initial weights (it only has to tell
-residues apart), so that its output can be computed beforehand, and the diffusion module is trained on it.
+predictor: it knows adenylate kinase and nothing else. Its trunk is random but for its last read-out, which is fitted in
+one step (ridge regression) to say where each residue stands in the closed and in the open structure, as a real trunk
+would. So the trunk's output can be computed beforehand, and the diffusion module is trained on it.
 
 The prior is biased on purpose: where noise hides the conformation (large sigma) it is trained mostly on closed frames,
 where noise reveals it (small sigma) on all of them. Unguided samples are therefore closed, and a map can still pull
@@ -16,7 +17,6 @@ takes about 90 minutes on two CPU cores. Needs the packages of requirements/trai
 from __future__ import annotations
 
 import copy
-import json
 import math
 import sys
 import time
@@ -32,12 +32,15 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bin"))
 sys.path.insert(0, str(ROOT / "demo"))
 
+from boltz.data.types import Target
 from boltz.main import BoltzDiffusionParams
 from boltz.model.models.boltz1 import Boltz1
 from components import write_components
-from trajectories import load_trajectories
+from trajectories import FRAMES_OF_FIRST, load_trajectories
 
-from classfold.prior import featurise, load_components, parse_target, run_trunk, seeded
+from classfold.prior import atom_table, featurise, load_components, parse_target, run_trunk, seeded
+from classfold.superposition import apply_pose, superpose
+from classfold.weights import WeightsFolder, sha256_of, write_digests
 
 HYPERPARAMETERS = {
     "atom_s": 32,
@@ -87,28 +90,65 @@ CLOSED_RMSD_ANGSTROM = 1.3
 CLOSED_BIAS = 100.0
 """How much more often than its share a closed frame is drawn where the noise hides the conformation."""
 BIAS_SIGMA_ANGSTROM = 8.0
+CODE_LENGTH_ANGSTROM = 8.0
+CORE = [*range(29), *range(67, 117), *range(160, 214)]
+"""Residues of the core domain, counted from 0."""
+RIDGE = 1e-7
+LABEL = "miniature Boltz-1: a demonstration, not a predictor"
 
 
 def make_model(seed: int) -> Boltz1:
-    """A miniature Boltz-1 whose trunk, left untrained, tells every residue of the chain from every other."""
+    """A miniature Boltz-1 with a random trunk that tells every residue of the chain from every other.
+
+    The embedder is made blind to the orientation of the reference conformers, which the featuriser turns at random.
+    """
     with seeded(seed):
         model = Boltz1(**HYPERPARAMETERS)
-        for module in (model.input_embedder, model.msa_module, model.pairformer_module):
+        for module in (model.msa_module, model.pairformer_module):
             for parameter in module.parameters():
                 if parameter.dim() == 2 and not parameter.any():
                     torch.nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5)
+        encoder = model.input_embedder.atom_attention_encoder
+        with torch.no_grad():
+            encoder.embed_atom_features.weight[:, :3] = 0
+            encoder.embed_atompair_ref_pos.weight.zero_()
     return model
 
 
-def atom_keys(structure) -> list[tuple[int, str, str]]:
-    """Residue index, residue name and atom name of every atom of a Boltz structure."""
-    keys = []
-    for residue_index, residue in enumerate(structure.residues):
-        atoms = structure.atoms[residue["atom_idx"] : residue["atom_idx"] + residue["atom_num"]]
-        for atom in atoms:
-            name = "".join(chr(code + 32) for code in atom["name"] if code)
-            keys.append((residue_index, str(residue["name"]), name))
-    return keys
+def residue_code(ca_positions: Tensor) -> Tensor:
+    """Where residues (n, 3) stand in Å, as waves of two lengths, (n, 15)."""
+    scaled = (ca_positions - ca_positions.mean(dim=0)) / CODE_LENGTH_ANGSTROM
+    waves = [wave(scaled * factor) for factor in (1.0, 2.0) for wave in (torch.sin, torch.cos)]
+    return torch.cat([scaled, *waves], dim=1)
+
+
+def fit_trunk(model: Boltz1, features: dict[str, Tensor], closed: Tensor, opened: Tensor) -> None:
+    """Fit the read-out of the trunk's single representation to the two end structures' CA positions (n, 3)."""
+    core = superpose(opened[CORE], closed[CORE])
+    position = torch.arange(len(closed))[:, None] / len(closed) * 2 * math.pi * 2.0 ** torch.arange(5)
+    code = [residue_code(closed), residue_code(apply_pose(*core, opened)), position.sin(), position.cos()]
+    target = torch.cat(code, dim=1)
+    transition = model.pairformer_module.layers[-1].transition_s
+    seen: dict[str, Tensor] = {}
+    with torch.no_grad():
+        transition.fc3.weight.zero_()
+        hook = transition.fc3.register_forward_pre_hook(lambda _, args: seen.update(hidden=args[0][0]))
+        single = run_trunk(model, features, recycling_steps=0).s[0]
+        hook.remove()
+        hidden = seen["hidden"].double()
+        n_code = target.shape[1]
+        wanted = (target - single[:, :n_code]).double()
+        normal = hidden.mT @ hidden
+        ridge = RIDGE * normal.diagonal().mean() * torch.eye(len(normal), dtype=torch.float64)
+        transition.fc3.weight[:n_code] = torch.linalg.solve(normal + ridge, hidden.mT @ wanted).mT.float()
+        fitted = run_trunk(model, features, recycling_steps=0).s[0, :, :n_code]
+    click.echo(f"trunk fitted: {float((fitted - target).square().mean().sqrt()):.3f} rms of unit waves")
+
+
+def atom_keys(target: Target) -> list[tuple[int, str, str]]:
+    """Residue index, residue name and atom name of every atom of a target."""
+    table = atom_table(target)
+    return list(zip(table["residue_number"] - 1, table["residue_name"], table["atom_name"], strict=True))
 
 
 def rmsd_to_closed(frames: np.ndarray) -> np.ndarray:
@@ -141,6 +181,18 @@ def learning_rate(step: int, steps: int) -> float:
     return LEARNING_RATE * min(1.0, (step + 1) / WARM_UP_STEPS, max(steps - step, 1) / decay_steps)
 
 
+def write_weights(model: Boltz1, folder: Path) -> None:
+    """Write the checkpoint as Lightning writes it, a line that says what it is, and the digests of both files."""
+    checkpoint = {
+        "state_dict": model.state_dict(),
+        "hyper_parameters": HYPERPARAMETERS,
+        "pytorch-lightning_version": "2.5.0",
+    }
+    torch.save(checkpoint, folder / WeightsFolder.CHECKPOINT)
+    (folder / WeightsFolder.LABEL).write_text(LABEL + "\n")
+    write_digests(folder, {name: sha256_of(folder / name) for name in WeightsFolder.FILES})
+
+
 @click.command(context_settings={"show_default": True})
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder for the weights.")
 @click.option("--steps", default=6000, help="Optimiser steps.")
@@ -151,7 +203,7 @@ def main(output: Path, steps: int, seed: int, report_every: int) -> None:
     output.mkdir(parents=True, exist_ok=True)
     write_components(output / "ccd.pkl")
     target = parse_target(ROOT / "assets/demo/adk.fasta", load_components(output / "ccd.pkl"))
-    coordinates, held_out = load_trajectories(atom_keys(target.structure))
+    coordinates, held_out = load_trajectories(atom_keys(target))
     frames = torch.from_numpy(coordinates[~held_out])
     is_closed = torch.from_numpy(rmsd_to_closed(coordinates)[~held_out] < CLOSED_RMSD_ANGSTROM)
     click.echo(f"{len(frames)} frames, {int(is_closed.sum())} of them closed; {held_out.sum()} held out")
@@ -159,7 +211,11 @@ def main(output: Path, steps: int, seed: int, report_every: int) -> None:
     model = make_model(seed).eval()
     with torch.no_grad():
         variants = [featurise(target, {}, seed=index) for index in range(FEATURE_VARIANTS)]
-        embeddings = [run_trunk(model, features, recycling_steps=0) for features in variants]
+        is_ca = torch.tensor([name == "CA" for _, _, name in atom_keys(target)])
+        last_of_first = FRAMES_OF_FIRST - 1
+        ends = torch.from_numpy(coordinates[[0, last_of_first]])[:, is_ca]
+        fit_trunk(model, variants[0], ends[0], ends[1])
+        embedding = run_trunk(model, variants[0], recycling_steps=0)
     for features in variants:
         features["atom_resolved_mask"] = features["atom_pad_mask"].bool()
     click.echo("trunk computed")
@@ -179,6 +235,8 @@ def main(output: Path, steps: int, seed: int, report_every: int) -> None:
         ema.load_state_dict(state["ema"])
         optimiser.load_state_dict(state["optimiser"])
         first_step = state["step"]
+        generator.manual_seed(seed + first_step)
+        torch.manual_seed(seed + first_step)
 
     started, running = time.monotonic(), []
     for step in range(first_step, steps):
@@ -186,7 +244,7 @@ def main(output: Path, steps: int, seed: int, report_every: int) -> None:
         batch = frames[draw_frames(sigmas, is_closed, generator)]
         batch = torch.nn.functional.pad(batch, (0, 0, 0, padding))
         variant = int(torch.randint(FEATURE_VARIANTS, (1,), generator=generator))
-        features, embedding = dict(variants[variant]), embeddings[variant]
+        features = dict(variants[variant])
         features["coords"] = batch[None]
         module.noise_distribution = lambda _, sigmas=sigmas: sigmas
         module.synchronize_sigmas = False
@@ -227,15 +285,7 @@ def main(output: Path, steps: int, seed: int, report_every: int) -> None:
             )
 
     model.structure_module.load_state_dict(ema.state_dict())
-    hyperparameters = json.loads(json.dumps(HYPERPARAMETERS))
-    torch.save(
-        {
-            "state_dict": model.state_dict(),
-            "hyper_parameters": hyperparameters,
-            "pytorch-lightning_version": "2.5.0",
-        },
-        output / "boltz1_conf.ckpt",
-    )
+    write_weights(model, output)
     state_file.unlink()
 
 

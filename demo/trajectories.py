@@ -10,6 +10,7 @@ import numpy as np
 
 CHARMM_TO_PDB_RESIDUE = {"HSD": "HIS", "HSE": "HIS", "HSP": "HIS"}
 CHARMM_TO_PDB_ATOM = {("ILE", "CD"): "CD1", ("GLY", "OT1"): "O"}
+FRAMES_OF_FIRST = 98
 FRAMES_PER_BLOCK = 8
 HELD_OUT_IN_BLOCK = (3, 4, 5)
 

@@ -45,7 +45,7 @@ def load_guide(map_folder: Path, topology: Topology, schedule: Schedule, device:
     density_map = read_canonical(map_folder / "map.mrc")
     resolution = read_json(map_folder / "map.json")["resolution_angstrom"]
     cloud = torch.from_numpy(read_cloud(map_folder / "point_cloud.csv").coordinates).float()
-    density = torch.from_numpy(np.ascontiguousarray(density_map.density)).float()
+    density = torch.tensor(density_map.density, dtype=torch.float32)
     weights = torch.from_numpy(topology.atomic_numbers.astype(np.float32))
     local = LocalEnergy(density.to(device), density_map.grid, resolution, weights.to(device))
     return MapGuide(GlobalEnergy(cloud.to(device)), local, schedule)
