@@ -70,7 +70,7 @@ build_environment() { # LOCK_FILE FOLDER
   say "making a Python environment with $interpreter ($(supported_python "$interpreter"))"
   rm -rf "$folder"
   "$interpreter" -m venv "$folder" || fail "$interpreter could not make $folder: is there space and the right to write?"
-  say "installing $(grep -c == "$lock") packages of $(basename "$lock") into $folder (the first time, about 4 GB to download)"
+  say "installing $(grep -c == "$lock") packages of $(basename "$lock") into $folder (once: 4 GB to download, 8 GB on disk)"
   # Some packages exist as source only: their build tools are locked too, so nothing is fetched without a hash.
   install_locked "$folder/bin/python" "$folder/install.log" "$root/setup/build.lock"
   install_locked "$folder/bin/python" "$folder/install.log" "$lock" --no-build-isolation
