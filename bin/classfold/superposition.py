@@ -27,7 +27,7 @@ class _NearestRotation(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, covariance: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx, covariance: Tensor) -> Tensor:
         left, singular, right_t = torch.linalg.svd(covariance)
         sign = torch.ones_like(singular)
         sign[..., 2] = torch.where(torch.linalg.det(left @ right_t) < 0, -1.0, 1.0)
@@ -37,7 +37,7 @@ class _NearestRotation(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx, gradient: Tensor) -> Tensor:
         rotation, right, signed = ctx.saved_tensors
         sums = signed[..., :, None] + signed[..., None, :]
         usable = sums > DEGENERATE_SHARE * signed[..., :1, None]

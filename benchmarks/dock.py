@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+"""Docking: how often it finds the pose, how near, and how long it takes.
+
+Held-out frames of adenylate kinase's path are put into maps in random poses at 4, 6 and 8 Å, with noise of
+half and of the whole of the map's standard deviation, band-limited to the map's resolution (so that no
+filter removes it). The right conformer, one from the middle of the way and the wrong one are docked into
+each map.
+
+A docking succeeds if the model comes to lie within 2 Å RMSD of its least-squares superposition on the atoms
+that made the map, or its rotation within 10 degrees and its centroid within 2 Å. The last line is the share
+of successes.
+
+    ./classfold bench dock [--poses 50] [--threads 2]
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import math
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "bin"))
+
+import click
+import gemmi
+import numpy as np
+import torch
+
+from classfold.density import Grid, gaussian_sigma, simulate_density
+from classfold.docking import Pose, dock, mirrored, relative_margin
+from classfold.errors import run_stage
+from classfold.maps import DensityMap, write_map
+from classfold.rigid_fit import Field, blurred
+from classfold.rotations import random_rotation, rotation_angle
+from classfold.superposition import apply_pose, superpose
+
+RESOLUTIONS_ANGSTROM = (4.0, 6.0, 8.0)
+NOISE_LEVELS = (0.5, 1.0)
+MODELS = ("right", "middle", "wrong")
+RMSD_LIMIT_ANGSTROM, ANGLE_LIMIT_DEGREES = 2.0, 10.0
+
+
+class Case(NamedTuple):
+    """One map."""
+
+    resolution: float
+    noise: float
+    seed: int
+    hand: bool
+
+
+class Result(NamedTuple):
+    """One docking."""
+
+    resolution: float
+    noise: float
+    model: str
+    rmsd: float
+    success: bool
+    margin: float
+    hand: float
+    """Score over the score of the mirror image; not a number if that was not asked for."""
+    wall: float
+    cpu: float
+
+
+def simulated_map(
+    atoms: torch.Tensor, weights: torch.Tensor, resolution: float, noise: float, seed: int
+) -> DensityMap:
+    """A map of atoms ``(n, 3)`` in a box that is not cubic, with noise of the map's own resolution."""
+    generator = torch.Generator().manual_seed(seed)
+    voxel = max(resolution / 3, 1.0)
+    margins = 10 + 6 * torch.rand(2, 3, generator=generator)
+    low, high = atoms.amin(0) - margins[0], atoms.amax(0) + margins[1]
+    n_x, n_y, n_z = (int(n) + 1 for n in ((high - low) / voxel).ceil())
+    x, y, z = (float(value) for value in low)
+    grid = Grid((n_z, n_y, n_x), voxel, (x, y, z))
+    density = simulate_density(atoms[None], weights, resolution, grid)[0]
+    white = Field(torch.randn(density.shape, generator=generator), grid)
+    grain = blurred(white, grid, gaussian_sigma(resolution)).values
+    density = density + noise * density.std() * grain / grain.std()
+    return DensityMap(density.numpy(), voxel, np.array([x, y, z]))
+
+
+def compare(pose: Pose, model: torch.Tensor, target: torch.Tensor) -> tuple[float, bool]:
+    """RMSD in Å from the best superposition, and whether the docking counts as a success."""
+    rotation, translation = superpose(model, target)
+    ideal = apply_pose(rotation, translation, model)
+    found = torch.from_numpy(pose.apply(model.numpy()))
+    rmsd = float((found - ideal).square().sum(-1).mean().sqrt())
+    angle = math.degrees(float(rotation_angle(torch.from_numpy(pose.rotation), rotation)))
+    shift = float((found.mean(0) - ideal.mean(0)).norm())
+    near = angle <= ANGLE_LIMIT_DEGREES and shift <= RMSD_LIMIT_ANGSTROM
+    return rmsd, rmsd <= RMSD_LIMIT_ANGSTROM or near
+
+
+def run_powerfit(
+    model: np.ndarray, elements: np.ndarray, density_map: DensityMap, resolution: float
+) -> float:
+    """Seconds that PowerFit takes for one such docking at 10 degrees on one core."""
+    from powerfit_em.powerfit import main as powerfit
+
+    with tempfile.TemporaryDirectory() as folder:
+        structure, chain, residue = gemmi.Structure(), gemmi.Chain("A"), gemmi.Residue()
+        residue.name, residue.seqid = "ALA", gemmi.SeqId("1")
+        for position, element in zip(model, elements, strict=True):
+            atom = gemmi.Atom()
+            atom.name, atom.element, atom.pos = "CA", gemmi.Element(str(element)), gemmi.Position(*position)
+            residue.add_atom(atom)
+        chain.add_residue(residue)
+        structure.add_model(gemmi.Model("1"))
+        structure[0].add_chain(chain)
+        structure.write_pdb(f"{folder}/model.pdb")
+        write_map(Path(folder, "map.mrc"), density_map)
+        before = time.perf_counter()
+        files = [f"{folder}/map.mrc", str(resolution), f"{folder}/model.pdb"]
+        powerfit([*files, "-a", "10", "-p", "1", "-d", folder])
+        return time.perf_counter() - before
+
+
+def print_table(results: list[Result]) -> None:
+    """One line for each resolution, noise level and model."""
+    click.echo(f"{'map':>5} {'noise':>5} {'model':>7} {'right':>9} {'median Å':>9} {'worst Å':>8} "
+               f"{'margin':>7} {'hand':>6} {'CPU s':>6} {'wall s':>7}")  # fmt: skip
+    for resolution, noise, model in itertools.product(RESOLUTIONS_ANGSTROM, NOISE_LEVELS, MODELS):
+        rows = [row for row in results if row[:3] == (resolution, noise, model)]
+        if not rows:
+            continue
+        n_right = sum(row.success for row in rows)
+        rmsd = [row.rmsd for row in rows]
+        margin, hand, wall, cpu = (
+            np.median([getattr(row, name) for row in rows]) for name in ("margin", "hand", "wall", "cpu")
+        )
+        click.echo(
+            f"{resolution:4.0f}Å {noise:5.1f} {model:>7} {n_right:4d}/{len(rows):<4d} {np.median(rmsd):9.2f} "
+            f"{max(rmsd):8.2f} {margin:7.2f} {hand:6.2f} {cpu:6.2f} {wall:7.2f}"
+        )
+
+
+def dock_case(
+    atoms: torch.Tensor, models: dict[str, torch.Tensor], weights: np.ndarray, case: Case
+) -> list[Result]:
+    """Dock each of the models into one map of ``atoms``."""
+    single = atoms.float(), torch.tensor(weights).float()
+    density_map = simulated_map(*single, case.resolution, case.noise, case.seed)
+    results = []
+    for name, model in models.items():
+        wall, cpu = time.perf_counter(), time.process_time()
+        found = dock(model.numpy(), weights, density_map, case.resolution)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        hand = math.nan
+        if case.hand and name == "right":
+            other = dock(mirrored(model.numpy()), weights, density_map, case.resolution)
+            hand = found[0].score / other[0].score
+        results.append(
+            Result(
+                *(case.resolution, case.noise, name),
+                *compare(found[0], model, atoms),
+                *(relative_margin(found), hand, wall, cpu),
+            )
+        )
+    return results
+
+
+@click.command(context_settings={"show_default": True}, help=__doc__)
+@click.option("--poses", default=50, help="Random poses.")
+@click.option("--threads", default=2, help="Of torch.")
+@click.option("--hand/--no-hand", default=True, help="Dock the mirror image of the right model as well.")
+@click.option("--seed", default=0, help="Of poses and noise.")
+def main(poses: int, threads: int, hand: bool, seed: int) -> None:
+    """Dock, count, print."""
+    torch.set_num_threads(threads)
+    frames = np.load(ROOT / "assets/demo/adk_path.npz")
+    weights = np.array([gemmi.Element(str(symbol)).atomic_number for symbol in frames["element"]], float)
+    # One of the two transitions, from closed to open.
+    held_out = np.flatnonzero(frames["held_out"] & (frames["frame"] < 98))
+    path = torch.from_numpy(frames["coordinates"][held_out] * 0.01).double()
+    results: list[Result] = []
+    for number in range(poses):
+        ends = path[number % 6], path[-1 - number % 6]
+        right, wrong = ends if number % 2 else ends[::-1]
+        models = dict(zip(MODELS, (right, path[len(path) // 2], wrong), strict=True))
+        for resolution, noise in itertools.product(RESOLUTIONS_ANGSTROM, NOISE_LEVELS):
+            case = Case(resolution, noise, seed + 1000 * number + int(10 * resolution + 2 * noise), hand)
+            generator = torch.Generator().manual_seed(case.seed)
+            shift = 40 * torch.randn(3, generator=generator, dtype=torch.float64)
+            atoms = apply_pose(random_rotation(case.seed, torch.float64), shift, right)
+            results += dock_case(atoms, models, weights, case)
+        n_right = sum(row.success for row in results)
+        click.echo(f"pose {number + 1} of {poses}: {n_right} of {len(results)} right", err=True)
+    print_table(results)
+    if importlib.util.find_spec("powerfit_em"):
+        density_map = simulated_map(atoms.float(), torch.tensor(weights).float(), 4.0, 0.5, seed)
+        seconds = run_powerfit(right.numpy(), frames["element"], density_map, 4.0)
+        click.echo(f"PowerFit, one such docking at 4 Å and 10 degrees on one core: {seconds:.1f} s")
+    else:
+        click.echo("PowerFit is not installed here (powerfit-em); no comparison was made.")
+    click.echo(f"dock: {sum(row.success for row in results) / len(results):.3f}")
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,268 @@
+"""Rigid docking of a model into a map: a global search by FFT, then refinement by gradient, no human.
+
+1. *Search.* The model, thinned to one point per 4 Å cell in the frame of its own principal axes, is turned
+by an even
+   covering of SO(3), splatted on a coarse grid and correlated with the blurred map over all translations at
+   once (cross-correlation theorem). Each rotation keeps its best translation.
+2. *Refinement.* The best poses that differ go uphill in six parameters, thinned first, then with all atoms
+   (:func:`classfold.rigid_fit.ascend`).
+3. *Ranking* by the correlation inside the model's mask (:func:`classfold.rigid_fit.mask_correlation`).
+
+All of it works at :data:`DOCKING_RESOLUTION_ANGSTROM` or the map's resolution, whichever is coarser: a
+model whose domains are not where the map has them then lands nearer to its best superposition, and noise
+beyond is left out.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from classfold.density import Grid, gaussian_sigma
+from classfold.errors import InputError
+from classfold.maps import DensityMap
+from classfold.rigid_fit import (
+    Field,
+    Poses,
+    RigidModel,
+    ascend,
+    blurred,
+    distinct,
+    mask_correlation,
+    model_density,
+    rigid_model,
+)
+from classfold.rotations import random_rotation, super_fibonacci
+
+DOCKING_RESOLUTION_ANGSTROM = 8.0
+N_ROTATIONS = 2304
+"""For a radius of gyration of :data:`COVERED_RADIUS_ANGSTROM`; larger molecules need a denser covering."""
+MAX_ROTATIONS = 4 * N_ROTATIONS
+COVERED_RADIUS_ANGSTROM = 18.0
+N_SHORTLISTED = 200
+N_REFINED = 24
+N_POSES = 6
+VALUES_PER_BATCH = 2**20
+"""Voxels of all the rotations that are correlated at once."""
+ANGSTROM3_PER_ATOM = 17.0
+"""Volume of a heavy atom of protein with its hydrogens: 1.21 Å³/Da, 14 Da."""
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where a model sits in a map: ``y = R x + t``."""
+
+    rotation: np.ndarray
+    """(3, 3), proper."""
+    translation_angstrom: np.ndarray
+    """(3,)"""
+    score: float
+    """Correlation of model and map inside the model's mask, -1 to 1."""
+
+    def apply(self, coordinates: np.ndarray) -> np.ndarray:
+        """Coordinates ``(n, 3)`` in Å moved into the map."""
+        return coordinates @ self.rotation.T + self.translation_angstrom
+
+
+def covering(model: RigidModel, resolution_angstrom: float) -> tuple[float, int]:
+    """Resolution in Å and number of rotations of a search.
+
+    Half a step between rotations has to move the model by less than the blur. Large molecules get more
+    rotations, up to :data:`MAX_ROTATIONS`, and from there on a coarser search.
+    """
+    radius = model.radius_of_gyration / COVERED_RADIUS_ANGSTROM
+    most = (MAX_ROTATIONS / N_ROTATIONS) ** (1 / 3)
+    resolution = max(resolution_angstrom, DOCKING_RESOLUTION_ANGSTROM * radius / most)
+    density = radius * DOCKING_RESOLUTION_ANGSTROM / resolution
+    return resolution, min(MAX_ROTATIONS, max(N_ROTATIONS, round(N_ROTATIONS * density**3)))
+
+
+def _fft_length(at_least: int) -> int:
+    """The next length whose prime factors are all at most 7."""
+    length = at_least
+    while True:
+        rest = length
+        for prime in (2, 3, 5, 7):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return length
+        length += 1
+
+
+def _coarse_grid(grid: Grid, voxel_size_angstrom: float) -> Grid:
+    """A grid of larger voxels around a map, with a margin of a voxel or more on every side."""
+    edges = [(n - 1) * grid.voxel_size_angstrom for n in grid.shape_zyx]
+    n_z, n_y, n_x = (_fft_length(math.ceil(edge / voxel_size_angstrom) + 3) for edge in edges)
+    x, y, z = (
+        start - ((n - 1) * voxel_size_angstrom - edge) / 2
+        for start, n, edge in zip(grid.origin_angstrom, (n_x, n_y, n_z), reversed(edges), strict=True)
+    )
+    return Grid((n_z, n_y, n_x), voxel_size_angstrom, (x, y, z))
+
+
+def overlap_field(source: Field, resolution_angstrom: float, wanted_angstrom: float, voxels: float) -> Field:
+    """The map convolved so that its overlap with point atoms is that of both at the wanted resolution.
+
+    ``voxels`` is the number of voxels per wanted resolution.
+    """
+    variance = 2 * gaussian_sigma(wanted_angstrom) ** 2 - gaussian_sigma(resolution_angstrom) ** 2
+    return blurred(source, _coarse_grid(source.grid, wanted_angstrom / voxels), math.sqrt(variance))
+
+
+def splat(points: Tensor, weights: Tensor, grid: Grid) -> Tensor:
+    """Densities ``(b, z, y, x)`` of point sets ``(b, m, 3)``, periodic, their zero at voxel [0, 0, 0]."""
+    n_z, n_y, n_x = grid.shape_zyx
+    position = points / grid.voxel_size_angstrom
+    corner = position.floor()
+    upper = position - corner
+    lengths = torch.tensor([n_x, n_y, n_z], device=points.device)
+    start = torch.arange(len(points), device=points.device)[:, None] * (n_z * n_y * n_x)
+    density = points.new_zeros(len(points) * n_z * n_y * n_x)
+    for offset in torch.cartesian_prod(*3 * [torch.arange(2, device=points.device)]):
+        share = weights * torch.where(offset == 1, upper, 1 - upper).prod(-1)
+        x, y, z = ((corner.long() + offset) % lengths).unbind(-1)
+        density.index_add_(0, (start + (z * n_y + y) * n_x + x).flatten(), share.flatten())
+    return density.view(len(points), n_z, n_y, n_x)
+
+
+def search(model: RigidModel, field: Field, rotations: Tensor) -> tuple[Poses, Tensor]:
+    """Best translation of each rotation ``(k, 3, 3)`` and its overlap ``(k,)``.
+
+    The overlap at all translations is ``F^-1(conj(F(model)) F(map))``.
+    """
+    target = torch.fft.rfftn(field.values)
+    found = []
+    for batch in rotations.split(max(1, VALUES_PER_BATCH // field.values.numel())):
+        model_transform = torch.fft.rfftn(
+            splat(model.points @ batch.mT, model.weights, field.grid), dim=(1, 2, 3)
+        )
+        overlaps = torch.fft.irfftn(model_transform.conj() * target, s=field.grid.shape_zyx, dim=(1, 2, 3))
+        found.append(overlaps.flatten(1).max(1))
+    index = torch.cat([best.indices for best in found])
+    _, n_y, n_x = field.grid.shape_zyx
+    xyz = torch.stack([index % n_x, index // n_x % n_y, index // (n_x * n_y)], dim=-1)
+    origin = rotations.new_tensor(field.grid.origin_angstrom)
+    poses = Poses(rotations, origin + xyz * field.grid.voxel_size_angstrom)
+    return poses, torch.cat([best.values for best in found])
+
+
+def _step_lengths(first: float, last: float, count: int) -> Tensor:
+    """Steps in Å that shrink along half a cosine."""
+    return last + (first - last) * (1 + torch.cos(torch.linspace(0, math.pi, count))) / 2
+
+
+def _source_field(density_map: DensityMap, device: str) -> Field:
+    """The map in units of its standard deviation, its background (the median of the box's faces) at zero."""
+    density = torch.as_tensor(density_map.density, dtype=torch.float32, device=device)
+    faces = [density.select(axis, side).flatten() for axis in range(3) for side in (0, -1)]
+    return Field((density - torch.cat(faces).median()) / density.std(), density_map.grid)
+
+
+def check_size(n_atoms: int, density_map: DensityMap) -> None:
+    """Refuse a map whose box is smaller than the molecule.
+
+    Raises
+    ------
+    InputError
+    """
+    volume = density_map.density.size * density_map.voxel_size_angstrom**3
+    if min(density_map.density.shape) < 4 or volume < ANGSTROM3_PER_ATOM * n_atoms:
+        shape = " x ".join(str(n) for n in density_map.density.shape)
+        raise InputError(
+            f"the map's box of {shape} voxels ({volume:.0f} Å³) is too small for a model of {n_atoms} heavy "
+            f"atoms, which fill {ANGSTROM3_PER_ATOM * n_atoms:.0f} Å³; give the whole map of this molecule."
+        )
+
+
+def dock(
+    coordinates: np.ndarray,
+    weights: np.ndarray,
+    density_map: DensityMap,
+    resolution_angstrom: float,
+    seed: int = 0,
+    device: str = "cpu",
+) -> list[Pose]:
+    """Dock a model into a map.
+
+    Parameters
+    ----------
+    coordinates : ndarray (n_atoms, 3)
+        xyz in Å, in any pose.
+    weights : ndarray (n_atoms,)
+        Atomic numbers.
+    density_map : DensityMap
+    resolution_angstrom : float
+        Of the map.
+    seed : int
+        Turns the covering of rotations as a whole.
+    device : str
+        Of torch.
+
+    Returns
+    -------
+    list of Pose
+        Poses further than the docking resolution from each other, best score first; one at least.
+
+    Raises
+    ------
+    InputError
+        If the map is too small for the model.
+    """
+    check_size(len(coordinates), density_map)
+    model = rigid_model(torch.as_tensor(coordinates).double(), torch.as_tensor(weights).double()).to(device)
+    source = _source_field(density_map, device)
+    wanted = max(resolution_angstrom, DOCKING_RESOLUTION_ANGSTROM)
+    coarse, n_rotations = covering(model, wanted)
+    # Every coarse number below follows the search, every fine one the docking resolution.
+    thinned = model.thinned(coarse / 2)
+    rotations = (super_fibonacci(n_rotations) @ random_rotation(seed)).to(device)
+    poses, overlaps = search(thinned, overlap_field(source, resolution_angstrom, coarse, 2), rotations)
+    best = overlaps.topk(min(N_SHORTLISTED, n_rotations)).indices
+    best = best[distinct(thinned, poses.take(best), overlaps[best], coarse / 2, N_REFINED)]
+    field = overlap_field(source, resolution_angstrom, coarse, 4)
+    poses, overlaps = ascend(
+        model.thinned(0.75 * coarse), poses.take(best), field, _step_lengths(coarse / 8, coarse / 160, 40)
+    )
+    poses = poses.take(distinct(model, poses, overlaps, wanted / 2, N_POSES))
+    field = overlap_field(source, resolution_angstrom, wanted, 5)
+    poses, _ = ascend(model, poses, field, _step_lengths(wanted / 27, wanted / 2000, 40))
+    scores = _scores(model, poses, source, resolution_angstrom)
+    return [
+        _in_given_frame(model, poses.rotation[i], poses.translation[i], float(scores[i]))
+        for i in distinct(model, poses, scores, wanted, N_POSES)
+    ]
+
+
+def _scores(model: RigidModel, poses: Poses, source: Field, resolution_angstrom: float) -> Tensor:
+    """Correlation ``(k,)`` inside the model's mask at the docking resolution."""
+    wanted = max(resolution_angstrom, DOCKING_RESOLUTION_ANGSTROM)
+    variance = gaussian_sigma(wanted) ** 2 - gaussian_sigma(resolution_angstrom) ** 2
+    fine = _coarse_grid(source.grid, wanted / 4)
+    # A Gaussian narrower than half a voxel cannot be sampled; such a map is as blurred as it is wanted.
+    narrow = math.sqrt(max(variance, 0.0)) < source.grid.voxel_size_angstrom / 2
+    field = source if narrow else blurred(source, fine, math.sqrt(variance))
+    return mask_correlation(*model_density(model, wanted, wanted / 4), poses, field)
+
+
+def _in_given_frame(model: RigidModel, rotation: Tensor, translation: Tensor, score: float) -> Pose:
+    """The pose of the coordinates as they were given, from that of the model in its own frame."""
+    frame, centroid = model.frame.cpu().double(), model.centroid.cpu().double()
+    whole = rotation.cpu().double() @ frame.mT
+    return Pose(whole.numpy(), (translation.cpu().double() - whole @ centroid).numpy(), score)
+
+
+def mirrored(coordinates: np.ndarray) -> np.ndarray:
+    """The mirror image of a model: what fits a map of the wrong hand."""
+    return coordinates * np.array([-1.0, 1.0, 1.0])
+
+
+def relative_margin(poses: list[Pose]) -> float:
+    """How far the best score is above the next distinct pose's, as a share of it; 1 if there is no other."""
+    if len(poses) < 2 or poses[0].score <= 0:
+        return 1.0 if len(poses) < 2 else 0.0
+    return (poses[0].score - poses[1].score) / poses[0].score
