@@ -1,0 +1,143 @@
+"""WRITE_REPORT on whole runs: complete, partial, hostile, empty."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from write_report import main
+
+from classfold.errors import InputError
+from tests.report_fixture import Case, build
+
+HOSTILE = '</script><script>window.hacked = 1</script><img src=x onerror="window.hacked=1">\'&amp;'
+
+
+class Page(HTMLParser):
+    """Elements of a page with their attributes, and the text of its scripts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[str, str]] = []
+        self._in_script: str | None = None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag == "script":
+            self._in_script = dict(attrs).get("id") or "code"
+
+    def handle_data(self, data):
+        if self._in_script:
+            self.scripts.append((self._in_script, data))
+
+    def handle_endtag(self, tag):
+        if tag == "script":
+            self._in_script = None
+
+
+def report(folder: Path, output: Path) -> str:
+    result = CliRunner().invoke(
+        main,
+        ["--folder", str(folder), "--parameters", str(folder / "params.json"), "--output", str(output)],
+        catch_exceptions=False,
+    )
+    assert result.exit_code == 0, result.output
+    return (output / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def two_classes(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("two") / "stages"
+    build(folder, Case(n_samples=2))
+    return folder
+
+
+def test_two_classes(two_classes, tmp_path):
+    text = report(two_classes, tmp_path)
+    page = Page(text)
+    table = pd.read_csv(tmp_path / "summary.csv")
+    assert table["class"].tolist() == ["closed", "open"]
+    models = json.loads((two_classes / "adk.open.models" / "models.json").read_text())
+    assert table["cc_mask"][1] == pytest.approx(models["cc_mask"])
+    assert f"{models['cc_mask']:.3f}" in text
+    assert "demonstration, not a predictor" in text
+    data = {name: json.loads(content) for name, content in page.scripts if name.startswith("data.")}
+    assert set(data) == {"data.class.adk.closed", "data.class.adk.open", "data.superposed.adk"}
+    assert len(data["data.class.adk.open"]["displacement"]["closed"]) == 214
+    kinds = [model["kind"] for model in data["data.class.adk.open"]["models"]]
+    assert kinds == ["best", "sample", "unguided"]
+
+
+def test_the_page_holds_all_it_needs(two_classes, tmp_path):
+    page = Page(report(two_classes, tmp_path))
+    identifiers = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(identifiers) == len(set(identifiers))
+    for _tag, attributes in page.elements:
+        for name in ("href", "src"):
+            address = attributes.get(name)
+            assert address is None or address.startswith(("#", "data:")), address
+            if address and address.startswith("#"):
+                assert address[1:] in identifiers
+
+
+def test_the_same_run_gives_the_same_page(two_classes, tmp_path):
+    assert report(two_classes, tmp_path / "a") == report(two_classes, tmp_path / "b")
+
+
+def test_a_single_class_with_hostile_words(tmp_path):
+    case = Case(
+        targets=("a_-9",),
+        classes=("only",),
+        n_samples=1,
+        reference=False,
+        weights_label=HOSTILE,
+        warnings=[HOSTILE],
+        source_map=HOSTILE,
+    )
+    build(tmp_path / "stages", case)
+    parameters = tmp_path / "stages" / "params.json"
+    parameters.write_text(json.dumps({HOSTILE: [HOSTILE, {"x": HOSTILE}], "nothing": None}))
+    text = report(tmp_path / "stages", tmp_path)
+    page = Page(text)
+    assert not [element for element in page.elements if element[1].get("src") == "x"]
+    code = [content for name, content in page.scripts if name == "code"]
+    assert not any("window.hacked" in content for content in code)
+    assert "<script>window.hacked" not in text
+    assert "RMSD to known" not in text and 'class="comparison"' not in text
+
+
+def test_stages_that_left_nothing_are_named(two_classes, tmp_path):
+    folder = tmp_path / "stages"
+    shutil.copytree(two_classes, folder)
+    for name in ("adk.open.models", "adk.open.docking", "adk.comparison", "adk.embedding"):
+        shutil.rmtree(folder / name)
+    text = report(folder, tmp_path)
+    assert "docking: no result" in text and "models: no result" in text
+    table = pd.read_csv(tmp_path / "summary.csv")
+    assert table["cc_mask"].notna().tolist() == [True, False]
+
+
+def test_nothing_to_report_is_refused(tmp_path):
+    with pytest.raises(InputError, match=re.escape(str(tmp_path))):
+        main.callback(tmp_path, None, tmp_path)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_broken_record_is_refused(two_classes, tmp_path):
+    folder = tmp_path / "stages"
+    shutil.copytree(two_classes, folder)
+    (folder / "adk.open.map" / "map.json").write_text("{")
+    with pytest.raises(InputError, match=r"map\.json"):
+        main.callback(folder, None, tmp_path)
+    parameters = tmp_path / "params.json"
+    parameters.write_text("not JSON")
+    with pytest.raises(InputError, match=r"params\.json"):
+        main.callback(two_classes, parameters, tmp_path)

@@ -1,0 +1,221 @@
+"""Parts of the report: display maps keep their place, tables keep names, pictures keep to their frame."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+
+import gemmi
+import numpy as np
+import pandas as pd
+import pytest
+
+from classfold.errors import InputError
+from classfold.maps import DensityMap
+from classfold.mmcif import Model
+from classfold.report.display_map import MAX_SIDE, display_map
+from classfold.report.display_models import mmcif_text
+from classfold.report.gather import ClassResult, Run, TargetResult, _natural, read_matrix, read_table
+from classfold.report.plots import plot_fit, plot_losses
+from classfold.report.sentences import docking_sentences, headline, map_sentences
+from classfold.report.summary import COLUMNS, summarise, write_summary
+from classfold.report.svg import Frame, number, polyline, ticks
+from classfold.report.tables import dumbbell, overview_table, ranking_table
+
+ORIGIN = np.array([-31.0, 12.5, 200.0])
+MAP_RECORD = {
+    "source_map": "a.mrc",
+    "shape_zyx": [10, 20, 30],
+    "voxel_size_angstrom": 1.5,
+    "resolution_angstrom": 4.0,
+    "threshold": 0.02,
+    "threshold_method": "user",
+    "n_cloud_points": 12,
+    "warnings": [],
+}
+
+
+def blob(shape_zyx: tuple[int, int, int], voxel: float, centre: np.ndarray, width: float) -> DensityMap:
+    """A Gaussian of ``width`` Å at ``centre`` (xyz, Å)."""
+    index = np.moveaxis(np.indices(shape_zyx), 0, -1)
+    empty = DensityMap(np.zeros(shape_zyx, np.float32), voxel, ORIGIN)
+    distance = ((empty.coordinates_of(index) - centre) ** 2).sum(-1)
+    return DensityMap(np.exp(-distance / (2 * width**2)).astype(np.float32), voxel, ORIGIN)
+
+
+@pytest.mark.parametrize(
+    ("shape", "voxel", "width"),
+    [((50, 60, 44), 1.0, 5.0), ((210, 190, 200), 1.0, 40.0), ((30, 36, 40), 2.5, 9.0)],
+    ids=["as it is", "binned", "refined"],
+)
+def test_display_map_stays_where_the_model_is(shape, voxel, width):
+    centre = ORIGIN + voxel * np.array(shape[::-1]) * [0.45, 0.5, 0.55]
+    shown = display_map(blob(shape, voxel, centre, width), threshold=0.3)
+    assert max(shown.levels.shape) <= MAX_SIDE
+    weights = np.where(shown.levels > 0.3 / shown.step, shown.levels, 0).astype(float)
+    index = np.array([(weights * axis).sum() for axis in np.indices(shown.levels.shape)]) / weights.sum()
+    found = index[::-1] * shown.voxel_size_angstrom
+    assert found == pytest.approx(centre - shown.origin_angstrom, abs=0.5 * shown.voxel_size_angstrom)
+
+
+def test_display_map_is_unpacked_with_z_fastest():
+    density = np.random.default_rng(1).uniform(0.5, 1.0, (6, 7, 8)).astype(np.float32)
+    payload = display_map(DensityMap(density, 1.0, ORIGIN), threshold=0.4).payload()
+    levels = np.frombuffer(gzip.decompress(base64.b64decode(payload["levels"])), np.uint8)
+    back = levels.reshape(payload["size"]) * payload["step"]
+    assert payload["size"] == [8, 7, 6]
+    assert back.transpose(2, 1, 0) == pytest.approx(density, abs=payload["step"] / 2 + 1e-6)
+
+
+def test_display_map_shows_a_map_without_density_above_the_threshold():
+    shown = display_map(blob((20, 20, 20), 1.0, ORIGIN + 10, 3.0), threshold=7.0)
+    assert shown.levels.max() > 0
+
+
+def test_short_mmcif_keeps_names_that_need_quotes():
+    model = Model(
+        coordinates=np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]),
+        chain=np.array(["A", "A", "B"]),
+        residue_number=np.array([1, 1, 1]),
+        residue_name=np.array(["DA", "DA", "ATP"]),
+        atom_name=np.array(["O5'", "C2", "N9"]),
+        element=np.array(["O", "C", "N"]),
+        name="model",
+    )
+    whole, backbone = (
+        gemmi.cif.read_string(mmcif_text(model, model.coordinates, backbone_only=only))
+        .sole_block()
+        .find("_atom_site.", ["auth_atom_id", "auth_asym_id", "Cartn_z"])
+        for only in (False, True)
+    )
+    assert [row.str(0) for row in whole] == ["O5'", "C2", "N9"]
+    assert [row.str(0) for row in backbone] == ["O5'", "N9"]
+    assert [row[2] for row in whole] == ["3.00", "6.00", "9.00"]
+
+
+def test_tables_keep_names_as_they_are(tmp_path):
+    path = tmp_path / "residues.csv"
+    path.write_text("chain,residue_number,residue_name,cc,plddt\n1,1,NA,0.5,\n01,2,ALA,,\n")
+    table = read_table(path)
+    assert table["chain"].tolist() == ["1", "01"]
+    assert table["residue_name"].tolist() == ["NA", "ALA"]
+    assert table["cc"].tolist() == [0.5, pytest.approx(np.nan, nan_ok=True)]
+    path.write_text("chain,cc\nA,high\n")
+    with pytest.raises(InputError, match="column cc"):
+        read_table(path)
+
+
+def test_matrices_have_the_same_rows_and_columns(tmp_path):
+    path = tmp_path / "rmsd.csv"
+    path.write_text("class,1,2\n1,0,3.5\n2,3.5,0\n")
+    assert read_matrix(path).loc["1", "2"] == 3.5
+    path.write_text("class,1,2\n1,0,3.5\n3,3.5,0\n")
+    with pytest.raises(InputError, match="rows"):
+        read_matrix(path)
+    assert read_matrix(tmp_path / "none.csv") is None
+
+
+def test_classes_are_in_the_order_a_person_counts():
+    names = ["class10", "class2", "class1", "apo", "2", "10"]
+    assert sorted(names, key=_natural) == ["2", "10", "apo", "class1", "class2", "class10"]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-0.3, 0.9), (0, 12345), (1e-5, 3e-5), (2, 2)])
+def test_ticks_are_round_and_inside(low, high):
+    found = ticks(low, high)
+    assert 1 <= len(found) <= 11
+    assert all(low - 1e-9 <= value <= high + 1e-9 for value in found)
+    assert all(float(f"{value:.2g}") == pytest.approx(value) for value in np.diff(found))
+
+
+def test_numbers_are_short():
+    assert [number(value) for value in (0, 0.12345, 3.0, 28_556, 1e-7)] == [
+        "0",
+        "0.1235",
+        "3",
+        "28\u202f556",
+        "1.00e-07",
+    ]
+
+
+def test_lines_break_at_gaps_and_stay_in_the_frame():
+    frame = Frame(0, 0, 100, 50, (0, 10), (0, 1))
+    drawn = str(polyline(frame, [(0, 0.5), (1, float("nan")), (2, 5.0), (3, -2.0)], "line"))
+    assert drawn.count("<polyline") == 2
+    assert "20.0,0.0 30.0,50.0" in drawn
+
+
+def test_fit_plot_names_weak_residues_and_skips_missing_ones():
+    residues = pd.DataFrame(
+        {
+            "chain": ["A", "A", "A", "B"],
+            "residue_number": [1, 2, 4, 1],
+            "residue_name": ["MET", "<b>", "GLY", "ALA"],
+            "cc": [0.9, 0.2, np.nan, 0.7],
+            "plddt": [np.nan] * 4,
+        }
+    )
+    plots = dict(plot_fit(residues))
+    assert list(plots) == ["A", "B"]
+    assert "weakly supported" in plots["A"] and plots["A"].count("×") == 1
+    assert "<b>" not in plots["A"] and "GLY" not in plots["A"]
+
+
+def test_loss_plot_has_a_scale_for_each_guided_stage():
+    rows = [
+        (sample, step, stage, 1.0, 0.1, loss)
+        for sample in (1, 2)
+        for step, (stage, loss) in enumerate(
+            [("warm_up", None), ("global", 900.0), ("global", 100.0), ("local", 0.8), ("relaxation", None)]
+        )
+    ]
+    columns = ["sample", "step", "stage", "sigma_angstrom", "guidance_strength", "loss"]
+    drawn = str(plot_losses(pd.DataFrame(rows, columns=columns), best=2))
+    assert drawn.count('class="line best"') == 2 and drawn.count('class="line other"') == 2
+    assert all(name in drawn for name in ("warm-up", "global: shape", "local: density", "relaxation"))
+    assert drawn.count("step 1, global: shape") == 1 and "step 0" not in drawn
+
+
+def class_result(**records) -> ClassResult:
+    folder = records.pop("folder")
+    return ClassResult("t", "c", folder, MAP_RECORD | records.pop("map", {}), **records)
+
+
+def test_what_is_far_from_the_expected_volume_or_mirrored_is_said(tmp_path):
+    volumes = {"enclosed_volume_angstrom3": 9000.0, "expected_volume_angstrom3": 30000.0}
+    docking = {"model": "m", "score": 0.5, "margin": 0.01, "mirror_score": 0.6, "poses": []}
+    result = class_result(folder=tmp_path, map=volumes, docking=docking)
+    assert any("look at the contour" in sentence for sentence in map_sentences(result))
+    assert any("check the map's hand" in sentence for sentence in docking_sentences(result))
+
+
+def test_a_class_without_models_has_its_row_and_its_reasons(tmp_path):
+    result = class_result(folder=tmp_path)
+    target = TargetResult("t", {"n_residues": 5, "n_atoms": 40, "warnings": []}, None, [result], None)
+    run = Run([target])
+    rows = write_summary(run, tmp_path)
+    assert rows == summarise(run)
+    assert rows[0]["cc_mask"] is None and rows[0]["n_warnings"] == 3
+    assert "no models were made" in headline(run, rows)
+    assert overview_table(run, rows).rows[0][3].text is None
+    table = pd.read_csv(tmp_path / "summary.csv")
+    record = json.loads((tmp_path / "summary.json").read_text())
+    assert list(table.columns) == list(record["columns"]) == [column.name for column in COLUMNS]
+    assert record["classes"][0]["threshold"] == 0.02
+
+
+def test_ranking_leaves_out_what_is_empty_and_marks_the_best():
+    scores = pd.DataFrame(
+        {"rank": [1, 2], "sample": [7, 3], "cc_mask": [0.8, np.nan], "confidence": [np.nan] * 2, "q": [1, 2]}
+    )
+    table = ranking_table(scores, best=7)
+    assert [head.text for head in table.heads] == ["Rank", "Sample", "CC_mask", "q"]
+    assert table.marked == 0
+    assert table.rows[1][2].text is None
+
+
+def test_dumbbell_says_what_it_shows():
+    assert "from 0.12 to 0.98" in dumbbell(0.12, 0.98)
+    assert dumbbell(0.5, None) is None
+    assert 'class="open"' not in dumbbell(None, 0.5)
