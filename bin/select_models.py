@@ -21,8 +21,8 @@ from pathlib import Path
 
 import click
 
-from classfold.errors import run_stage
 from classfold.class_input import ClassInput
+from classfold.errors import run_stage
 from classfold.model_output import write_models
 from classfold.selection import select
 

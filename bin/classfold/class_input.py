@@ -1,4 +1,4 @@
-"""What the models of one class are judged by: samples, map, unguided model and, if known, the true structure."""
+"""What the models of a class are judged by: samples, map, unguided model and, if known, the structure."""
 
 from __future__ import annotations
 

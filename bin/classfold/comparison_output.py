@@ -36,7 +36,7 @@ class ClassModel:
 
     @classmethod
     def read_all(cls, topology: Topology, maps: Sequence[Path], models: Sequence[Path]) -> list[ClassModel]:
-        """Pair the folders of maps and models by the class that their records name, in the order of the models.
+        """Pair the folders of maps and models by class, in the order of the models.
 
         Raises
         ------

@@ -1,0 +1,120 @@
+"""COMPARE_CLASSES on adenylate kinase, closed against open, each in its own frame."""
+
+import csv
+import json
+from pathlib import Path
+
+import compare_classes
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from scipy.spatial.transform import Rotation
+
+from classfold.errors import InputError
+from classfold.records import write_json
+from classfold.structure import write_model
+from tests.stage_folders import simulated_map, write_map_folder, write_sequence
+
+
+def write_class(root: Path, topology, name: str, coordinates: np.ndarray) -> None:
+    write_map_folder(root / f"adk.{name}.map", "adk", name, simulated_map(coordinates, topology))
+    folder = root / f"adk.{name}.models"
+    folder.mkdir()
+    write_model(folder / "model.cif", topology, coordinates, title=name)
+    write_json({"target": "adk", "class": name}, folder / "models.json")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory, adk_topology, adk_closed, adk_open):
+    root = tmp_path_factory.mktemp("compare")
+    write_sequence(root / "adk.sequence", adk_topology)
+    turned = Rotation.from_euler("xyz", [40, -70, 110], degrees=True).apply(adk_open) + np.array([30, -20, 10])
+    write_class(root, adk_topology, "closed", adk_closed)
+    write_class(root, adk_topology, "open", turned)
+    write_class(root, adk_topology, "again", adk_closed + 12.3)
+    return root
+
+
+def run(root: Path, output: Path, maps: list[str], models: list[str]):
+    arguments = ["--sequence", str(root / "adk.sequence"), "--output", str(output)]
+    for name in maps:
+        arguments += ["--map", str(root / f"adk.{name}.map")]
+    for name in models:
+        arguments += ["--models", str(root / f"adk.{name}.models")]
+    return CliRunner().invoke(compare_classes.main, arguments)
+
+
+def matrix(path: Path) -> tuple[list[str], np.ndarray]:
+    with path.open() as stream:
+        header, *rows = list(csv.reader(stream))
+    assert [row[0] for row in rows] == header[1:]
+    return header[1:], np.array([[float(value) for value in row[1:]] for row in rows])
+
+
+@pytest.fixture(scope="module")
+def result(folders):
+    outcome = run(folders, folders / "out", ["open", "again", "closed"], ["closed", "open", "again"])
+    assert outcome.exit_code == 0, outcome.output
+    return folders / "out"
+
+
+def test_matrices_are_symmetric_and_see_what_is_the_same(result):
+    names, rmsd = matrix(result / "rmsd.csv")
+    _, tm = matrix(result / "tm_score.csv")
+    assert names == ["closed", "open", "again"]
+    np.testing.assert_array_equal(rmsd, rmsd.T)
+    np.testing.assert_array_equal(tm, tm.T)
+    assert rmsd[0, 2] < 2e-3 and tm[0, 2] > 0.9999
+    assert rmsd[0, 1] > 5 and 0.3 < tm[0, 1] < 0.9
+
+
+def test_every_model_is_measured_in_every_map(result):
+    _, cross = matrix(result / "cross_fit.csv")
+    assert (np.diag(cross) > 0.999).all()
+    assert cross[0, 2] > 0.999 and cross[2, 0] > 0.999
+    assert cross[0, 1] < 0.85 and cross[1, 0] < 0.85
+
+
+def test_equal_classes_are_named_and_different_ones_are_not(result):
+    record = json.loads((result / "comparison.json").read_text())
+    assert record["target"] == "adk" and record["classes"] == ["closed", "open", "again"]
+    assert [(pair["class_a"], pair["class_b"]) for pair in record["pairs"]] == [
+        ("closed", "open"),
+        ("closed", "again"),
+        ("open", "again"),
+    ]
+    assert len(record["warnings"]) == 1 and "closed and again" in record["warnings"][0]
+
+
+def test_the_lid_moves_and_the_core_stays(result):
+    with (result / "displacement.csv").open() as stream:
+        rows = [
+            row for row in csv.DictReader(stream) if (row["class_a"], row["class_b"]) == ("closed", "open")
+        ]
+    moved = {int(row["residue_number"]): float(row["displacement_angstrom"]) for row in rows}
+    assert len(moved) == 214 and {row["chain"] for row in rows} == {"A"}
+    # The LID domain of adenylate kinase is residues 118-167 (Müller & Schulz 1992); the β core starts
+    # the chain.
+    assert np.mean([moved[k] for k in range(125, 155)]) > 8
+    assert np.mean([moved[k] for k in (*range(1, 8), *range(80, 86), *range(104, 110))]) < 2
+
+
+def test_one_class_alone_gives_matrices_of_one(folders, tmp_path):
+    outcome = run(folders, tmp_path / "out", ["open"], ["open"])
+    assert outcome.exit_code == 0, outcome.output
+    assert matrix(tmp_path / "out/rmsd.csv")[1].tolist() == [[0]]
+    assert (tmp_path / "out/displacement.csv").read_text().count("\n") == 1
+    assert json.loads((tmp_path / "out/comparison.json").read_text())["pairs"] == []
+
+
+@pytest.mark.parametrize(
+    ("maps", "models", "message"),
+    [
+        (["open"], ["open", "closed"], "closed lack a map or a model"),
+        (["open", "open"], ["open"], "class open is given twice"),
+    ],
+)
+def test_folders_that_do_not_pair_are_refused(folders, tmp_path, maps, models, message):
+    outcome = run(folders, tmp_path / "out", maps, models)
+    assert isinstance(outcome.exception, InputError) and message in str(outcome.exception)
+    assert not (tmp_path / "out").exists()

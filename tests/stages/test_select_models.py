@@ -1,0 +1,156 @@
+"""SELECT_MODELS on adenylate kinase: a noisy map of the open state, samples from perfect to broken."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import gemmi
+import numpy as np
+import pytest
+import select_models
+from click.testing import CliRunner
+
+from classfold.errors import InputError
+from classfold.structure import write_model
+from tests.stage_folders import simulated_map, write_docking, write_map_folder, write_samples, write_sequence
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory, adk_topology, adk_closed, adk_open):
+    root = tmp_path_factory.mktemp("select")
+    density = simulated_map(adk_open, adk_topology, seed=1)
+    write_sequence(root / "adk.sequence", adk_topology)
+    write_map_folder(root / "adk.open.map", "adk", "open", density)
+    docked = adk_closed - adk_closed.mean(axis=0) + adk_open.mean(axis=0)
+    write_docking(root / "adk.open.docking", adk_topology, "open", docked)
+    write_model(root / "open.cif", adk_topology, adk_open, title="known")
+    return root
+
+
+@pytest.fixture(scope="module")
+def samples(adk_open, adk_closed):
+    """Six samples: noise of 1 Å, perfect, mirror image, not finite, outside the map, noise of 0.3 Å."""
+    noise = np.random.default_rng(2).normal(size=adk_open.shape) / np.sqrt(3)
+    centre = adk_open.mean(axis=0)
+    mirror = (adk_open - centre) * [1, 1, -1] + centre
+    broken = adk_open.copy()
+    broken[100] = np.nan
+    return np.stack([adk_open + noise, adk_open, mirror, broken, adk_open + 500, adk_open + 0.3 * noise])
+
+
+def run(root: Path, samples: Path, output: Path, *more: str):
+    arguments = ["--sequence", root / "adk.sequence", "--map", root / "adk.open.map"]
+    arguments += ["--docking", root / "adk.open.docking", "--samples", samples, "--output", output, *more]
+    return CliRunner().invoke(select_models.main, [str(a) for a in arguments], catch_exceptions=True)
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open() as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture(scope="module")
+def result(folders, samples):
+    arrays = {
+        "coordinates": samples,
+        "plddt": np.linspace(0.5, 0.9, 6)[:, None] * np.ones((6, 214)),
+        "ptm": np.full(6, 0.7),
+    }
+    drawn = write_samples(folders / "adk.open.samples", "adk", "open", arrays)
+    outcome = run(folders, drawn, folders / "models", "--reference", str(folders / "open.cif"))
+    assert outcome.exit_code == 0, outcome.output
+    return folders / "models"
+
+
+def test_the_order_follows_the_fit_and_rejects_what_cannot_be_ranked(result):
+    rows = rows_of(result / "scores.csv")
+    assert [row["sample"] for row in rows] == ["2", "6", "1", "3", "4", "5"]
+    assert [row["rank"] for row in rows] == ["1", "2", "3", "4", "", ""]
+    assert [row["status"] for row in rows[4:]] == ["rejected", "rejected"]
+    assert rows[4]["reason"] == "coordinates of 1 atoms are not finite" and rows[4]["cc_mask"] == ""
+    assert "within the map" in rows[5]["reason"]
+    assert float(rows[3]["l_amino_acids"]) == 0
+    assert [float(row["confidence"]) for row in rows[:1]] == pytest.approx([0.8 * 0.58 + 0.2 * 0.7], abs=1e-4)
+
+
+def test_every_number_of_the_tables_is_finite_or_absent(result):
+    for name in ("scores.csv", "residues.csv"):
+        for row in rows_of(result / name):
+            assert not {"nan", "inf", "-inf"} & {value.lower() for value in row.values()}
+
+
+def test_distances_to_the_reference_are_taken_without_superposition(result, samples):
+    rows = {row["sample"]: row for row in rows_of(result / "scores.csv")}
+    assert float(rows["2"]["reference_ca_rmsd_angstrom"]) == pytest.approx(0, abs=2e-3)
+    assert float(rows["5"]["reference_ca_rmsd_angstrom"]) == pytest.approx(500 * np.sqrt(3), rel=1e-4)
+    record = json.loads((result / "models.json").read_text())
+    assert record["reference"]["unguided_ca_rmsd_angstrom"] > 4
+    assert record["reference"]["best_all_atom_rmsd_angstrom"] == pytest.approx(0, abs=2e-3)
+
+
+def test_the_record_says_what_is_best_and_what_went_wrong(result):
+    record = json.loads((result / "models.json").read_text())
+    assert (record["target"], record["class"], record["best_sample"]) == ("adk", "open", 2)
+    assert record["n_samples"] == 6 and record["n_rejected"] == 2
+    assert record["cc_mask"] > record["unguided"]["cc_mask"] + 0.3
+    assert "CC_mask" in record["ranking_rule"]
+    assert any("2 of 6 samples were rejected" in warning for warning in record["warnings"])
+
+
+def test_models_carry_fit_and_confidence_and_the_sampled_coordinates(result, samples):
+    names = sorted(path.name for path in (result / "samples").iterdir())
+    assert names == [f"sample_{k:03d}.cif" for k in (1, 2, 3, 5, 6)]
+    assert (result / "model.cif").read_text() == (result / "samples/sample_002.cif").read_text()
+    block = gemmi.cif.read(str(result / "model.cif")).sole_block()
+    residues = rows_of(result / "residues.csv")
+    fit = [float(row["cc_times_100"]) for row in _table(block, "_classfold_residue_fit.")]
+    assert fit == pytest.approx([100 * float(row["cc"]) for row in residues], abs=0.011)
+    confidence = {float(row["metric_value"]) for row in _table(block, "_ma_qa_metric_local.")}
+    assert confidence == {58.0} and {row["plddt"] for row in residues} == {"58.00"}
+    model = gemmi.read_structure(str(result / "model.cif"))[0]
+    first = model[0][0]["CA"][0]
+    assert first.pos.tolist() == pytest.approx(samples[1][1].tolist(), abs=1e-3)
+    assert first.b_iso == pytest.approx(fit[0], abs=0.011)
+
+
+def _table(block, prefix):
+    table = block.find_mmcif_category(prefix)
+    tags = [tag.removeprefix(prefix) for tag in table.tags]
+    return [dict(zip(tags, row, strict=True)) for row in table]
+
+
+def test_without_a_confidence_head_the_fields_are_empty(folders, samples, tmp_path):
+    drawn = write_samples(tmp_path / "samples", "adk", "open", {"coordinates": samples[:2]})
+    outcome = run(folders, drawn, tmp_path / "models")
+    assert outcome.exit_code == 0, outcome.output
+    rows = rows_of(tmp_path / "models/scores.csv")
+    assert {row["confidence"] for row in rows} == {""} and "reference_ca_rmsd_angstrom" not in rows[0]
+    record = json.loads((tmp_path / "models/models.json").read_text())
+    assert record["confidence"] is None and record["reference"] is None
+    assert "_ma_qa_metric_local" not in (tmp_path / "models/model.cif").read_text()
+
+
+def test_no_valid_sample_is_a_clear_failure_that_leaves_no_record(folders, samples, tmp_path):
+    drawn = write_samples(tmp_path / "samples", "adk", "open", {"coordinates": samples[3:5]})
+    outcome = run(folders, drawn, tmp_path / "models")
+    assert isinstance(outcome.exception, InputError)
+    assert "none of the 2 samples of adk.open can be ranked" in str(outcome.exception)
+    assert not (tmp_path / "models/models.json").exists()
+
+
+def test_folders_of_another_class_or_target_are_refused(folders, samples, tmp_path):
+    drawn = write_samples(tmp_path / "samples", "adk", "closed", {"coordinates": samples[:1]})
+    outcome = run(folders, drawn, tmp_path / "models")
+    assert isinstance(outcome.exception, InputError) and "adk.closed" in str(outcome.exception)
+    short = write_samples(tmp_path / "short", "adk", "open", {"coordinates": samples[:1, :10]})
+    outcome = run(folders, short, tmp_path / "models")
+    assert isinstance(outcome.exception, InputError) and "(1, 10, 3)" in str(outcome.exception)
+
+
+def test_a_reference_of_another_molecule_is_refused(folders, samples, tmp_path, adk_topology, adk_open):
+    drawn = write_samples(tmp_path / "samples", "adk", "open", {"coordinates": samples[:1]})
+    alanine = replace(adk_topology, residue_name=np.full(adk_topology.n_atoms, "TRP"))
+    write_model(tmp_path / "other.cif", alanine, adk_open, title="other")
+    outcome = run(folders, drawn, tmp_path / "models", "--reference", str(tmp_path / "other.cif"))
+    assert isinstance(outcome.exception, InputError) and "other.cif" in str(outcome.exception)
