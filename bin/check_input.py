@@ -13,6 +13,8 @@ Example:
 from __future__ import annotations
 
 import csv
+import platform
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -23,6 +25,7 @@ from classfold.records import write_json
 from classfold.samplesheet import read_rows
 from classfold.weights import verify_weights
 
+PACKAGES = ("boltz", "torch", "numpy", "gemmi", "scikit-learn", "biotite")
 FILE_COLUMNS = ("map", "sequence", "half_map_1", "half_map_2", "mask", "msa", "initial_model")
 
 
@@ -141,7 +144,8 @@ def main(
         {"target": name, "classes": [row["class"] for row in rows if row["target"] == name]}
         for name in dict.fromkeys(row["target"] for row in rows)
     ]
-    write_json({"rows": rows, "targets": targets}, output)
+    versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    write_json({"rows": rows, "targets": targets, "versions": versions}, output)
     click.echo(f"{len(rows)} classes of {len(targets)} targets: all files can be read.")
 
 

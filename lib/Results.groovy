@@ -28,10 +28,13 @@ class Results {
         if (folder.name.endsWith('.models') && samples.exists()) samples.deleteDir()
         Files.walk(folder).withCloseable { it.toList() }.each { Path source ->
             if (!(source.extension in KEPT) || !Files.isRegularFile(source)) return
-            def target = place.resolve(folder.relativize(source).toString() - ~'^unguided/')
-            Files.createDirectories(target.parent)
-            FileHelper.copyPath(source, target, StandardCopyOption.REPLACE_EXISTING)
+            copy(source, place.resolve(folder.relativize(source).toString() - ~'^unguided/'))
         }
+    }
+
+    static void copy(Path source, Path target) {
+        Files.createDirectories(target.parent)
+        FileHelper.copyPath(source, target, StandardCopyOption.REPLACE_EXISTING)
     }
 
     /** A small file in the work folder, under its own digest: the same text is the same file in a resumed run. */

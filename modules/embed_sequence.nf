@@ -12,7 +12,7 @@ process EMBED_SEQUENCE {
 
     script:
     def options = Options.join(params, ['steps', 'schedule', 'samples', 'replicates', 'seed', 'recycling_steps',
-        'unguided_models', 'device'])
+        'unguided_models', 'device', 'batch_size'])
     """
     embed_sequence.py --sequence $sequence --weights $weights $options --output ${target}.embedding
     """

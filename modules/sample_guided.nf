@@ -14,7 +14,7 @@ process SAMPLE_GUIDED {
     def classes = names.collect { "--map ${target}.${it}.map --docking ${target}.${it}.docking" }.join(' ')
     """
     sample_guided.py --sequence $sequence --embedding $embedding --weights $weights $classes \\
-        ${Options.join(params, ['seed', 'device', 'batch_size'])} --output .
+        ${Options.join(params, ['device', 'batch_size'])} --output .
     """
 
     stub:

@@ -87,7 +87,8 @@ workflow CLASSFOLD {
         all.mix(next.map { it.last() }) }
     stages.subscribe { Results.publish(it, file(params.outdir)) }
 
-    parameters = Results.keep(workflow.workDir, 'params.json', JsonOutput.prettyPrint(JsonOutput.toJson(new TreeMap(params))))
+    parameters = CHECK_INPUT.out.checked.map { record(new JsonSlurper().parse(it).versions) }
+    parameters.subscribe { Results.copy(it, file("${params.outdir}/pipeline_info/params.json")) }
     WRITE_REPORT(code, stages.toSortedList { a, b -> a.name <=> b.name }.filter { it }, parameters)
 
     emit:
@@ -112,4 +113,11 @@ def staged_name(cell, found) {
 def known_structure(target, name) {
     def model = params.reference_models ? file("${params.reference_models}/${target}.${name}.cif", glob: false) : null
     model?.exists() ? model : []
+}
+
+// params.json: the parameters and the versions of what runs.
+def record(versions) {
+    def software = [classfold: workflow.manifest.version, nextflow: nextflow.version.toString()] + versions
+    Results.keep(workflow.workDir, 'params.json',
+        JsonOutput.prettyPrint(JsonOutput.toJson([parameters: new TreeMap(params), versions: software])))
 }
