@@ -14,7 +14,7 @@ import re
 import signal
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -228,7 +228,9 @@ def alignments_from_server(
     from classfold.prior import request_alignments
 
     proteins = [chain for chain in chains if chain.type == "protein" and chain.sequence]
-    name_of: Mapping[str, str] = {str(c.sequence): c.name for c in reversed(proteins)}
+    name_of: dict[str, str] = {}
+    for chain in proteins:
+        name_of.setdefault(str(chain.sequence), chain.name)
     if not proteins:
         return {}
     instead = "try later, or give an alignment made elsewhere (--msa FILE), or none (--msa none)"
