@@ -27,8 +27,8 @@ class Samplesheet {
 
     /** The file that a cell names; paths are relative to the samplesheet. */
     Path resolve(String cell) {
-        def absolute = cell.startsWith('/') || cell.contains('://')
-        Nextflow.file(absolute ? cell : "${sheet.toUriString() - ~'/[^/]*$'}/$cell", glob: false) as Path
+        if (cell.startsWith('/') || cell.contains('://')) return Nextflow.file(cell, glob: false) as Path
+        sheet.parent.resolve(cell).normalize()
     }
 
     /** The file of a cell as a process takes it: an empty cell is no file. */

@@ -17,11 +17,10 @@ include { WRITE_REPORT } from '../modules/write_report'
 workflow CLASSFOLD {
     take:
     input          // /data/samplesheet.csv
-    code           // 3f0a…: digest of bin/classfold, so that -resume sees edits there
+    code           // 3f0a…, digest of bin/classfold, so that -resume sees edits there
 
     main:
     sheet = new Samplesheet(input)
-
     cells = sheet.cells()
     given = params.weights ? file(params.weights, glob: false) : null
     if (given) cells << [row: 0, column: 'weights', cell: params.weights, path: given, found: given.isDirectory()]
@@ -46,7 +45,7 @@ workflow CLASSFOLD {
     }
 
     PREPARE_SEQUENCE(code,
-        rows.map { [it.target, it.sequence, it.msa] }.unique() // [adk, adk.fasta, none, []]
+        rows.map { [it.target, it.sequence, it.msa] }.unique { it[0] } // [adk, adk.fasta, none, []]
             .map { target, cell, msa -> [target, sheet.staged(cell), msa, msa in ['none', 'server'] ? [] : sheet.staged(msa)] },
         weights)
     sequences = PREPARE_SEQUENCE.out.sequence                 // [adk, adk.sequence]
