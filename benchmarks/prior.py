@@ -57,7 +57,9 @@ def draw_samples(prior: BoltzPrior, n_draws: int, n_steps: int, seed: int) -> to
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--weights", type=click.Path(path_type=Path), default=DEMO / "weights", help="Folder of weights.")
+@click.option(
+    "--weights", type=click.Path(path_type=Path), default=DEMO / "weights", help="Folder of weights."
+)
 @click.option("--draws", default=10, help="Samples to draw.")
 @click.option("--steps", default=100, help="Diffusion steps.")
 @click.option("--seed", default=1, help="Seed.")

@@ -15,88 +15,31 @@ from pathlib import Path
 
 import click
 import torch
-from classfold.batches import choose_device, in_batches
+
+from classfold.batches import choose_device
 from classfold.embedding_store import (
     RECORD_FILE,
-    UNGUIDED_FILE,
     EmbeddingRecord,
     checkpoint_digest,
-    join,
     sample_seeds,
     save_embedding,
     save_warm_up,
-    take,
     weights_label,
 )
 from classfold.errors import InputError, run_stage
 from classfold.features import load_features
-from classfold.prior import BoltzPrior, Embedding, load_model
-from classfold.random_draws import SampleSeed, SampleStreams
+from classfold.prior import BoltzPrior, load_model
 from classfold.records import read_json, write_json
-from classfold.sampler import Frame, State, sample, start
-from classfold.schedule import PUBLISHED, Schedule, make_schedule
-from classfold.structure import Topology, write_model
+from classfold.schedule import PUBLISHED, make_schedule
+from classfold.structure import Topology
+from classfold.unguided_sampling import UnguidedSampler, write_unguided
 from classfold.weights import WeightsFolder, verify_weights
-from safetensors.torch import save_file
-
-
-class UnguidedSampler:
-    """Draws samples from the prior alone, from noise to the end of the warm-up and from there to the end."""
-
-    def __init__(self, prior: BoltzPrior, embedding: Embedding, schedule: Schedule, batch_size: int) -> None:
-        self.prior = prior
-        self.denoise = prior.denoiser(embedding)
-        self.process = prior.noise_process(schedule.steps)
-        self.frame = Frame(prior.atom_mask)
-        self.schedule = schedule
-        self.batch_size = batch_size
-
-    def warm_up(self, seeds: list[SampleSeed]) -> State:
-        """States of all samples after the warm-up."""
-
-        def work(batch: range) -> State:
-            streams = self._streams(seeds, batch)
-            state = start(streams.initial(), self.process)
-            steps = self.process.steps[: self.schedule.warm_up]
-            click.echo(f"warm-up: samples {batch.start + 1} to {batch.stop} of {len(seeds)}, {len(steps)} steps")
-            return sample(state, steps, streams.step, self.denoise, self.process, self.frame)
-
-        return join(in_batches(len(seeds), self.batch_size, self.prior.device, work))
-
-    def finish(self, warm: State, seeds: list[SampleSeed]) -> State:
-        """Finish the first ``len(seeds)`` samples without guidance."""
-
-        def work(batch: range) -> State:
-            state = take(warm, batch, self.prior.device)
-            steps = self.process.steps[self.schedule.warm_up :]
-            click.echo(f"unguided models: {batch.start + 1} to {batch.stop} of {len(seeds)}")
-            streams = self._streams(seeds, batch)
-            return sample(state, steps, streams.step, self.denoise, self.process, self.frame)
-
-        return join(in_batches(len(seeds), self.batch_size, self.prior.device, work))
-
-    def _streams(self, seeds: list[SampleSeed], batch: range) -> SampleStreams:
-        chosen = seeds[batch.start : batch.stop]
-        return SampleStreams(chosen, len(self.prior.atom_mask), self.prior.device)
-
-
-def write_unguided(folder: Path, topology: Topology, coordinates: torch.Tensor, label: str) -> None:
-    """Write the unguided models (n, n_atoms, 3) as safetensors and as one mmCIF each."""
-    save_file({"coordinates": coordinates.contiguous()}, folder / UNGUIDED_FILE)
-    models = folder / "unguided"
-    models.mkdir(exist_ok=True)
-    for number, model in enumerate(coordinates.numpy(), start=1):
-        write_model(
-            models / f"model_{number:03d}.cif",
-            topology,
-            model,
-            title=f"{topology.target}: unguided model {number} of {label}",
-            provenance={"prior": label, "guidance": "none"},
-        )
 
 
 @click.command(context_settings={"show_default": True}, help=__doc__)
-@click.option("--sequence", type=click.Path(path_type=Path, exists=True), required=True, help="T.sequence folder.")
+@click.option(
+    "--sequence", type=click.Path(path_type=Path, exists=True), required=True, help="T.sequence folder."
+)
 @click.option("--weights", type=click.Path(path_type=Path), required=True, help="Folder of the weights.")
 @click.option("--steps", default=200, help="Diffusion steps.")
 @click.option("--schedule", "schedule_name", type=click.Choice(sorted(PUBLISHED)), default="experimental")

@@ -15,8 +15,9 @@ import numpy as np
 from biotite.interface.rdkit import to_mol
 from rdkit import Chem
 
-AMINO_ACIDS = tuple(
-    "ALA ARG ASN ASP CYS GLN GLU GLY HIS ILE LEU LYS MET PHE PRO SER THR TRP TYR VAL UNK".split()
+AMINO_ACIDS = (
+    *("ALA", "ARG", "ASN", "ASP", "CYS", "GLN", "GLU", "GLY", "HIS", "ILE", "LEU"),
+    *("LYS", "MET", "PHE", "PRO", "SER", "THR", "TRP", "TYR", "VAL", "UNK"),
 )
 NUCLEOTIDES = ("A", "G", "C", "U", "N", "DA", "DG", "DC", "DT", "DN")
 LIGANDS = ("ATP", "ADP", "AMP", "AP5", "HEM", "NAG", "SEP", "TPO", "MSE", "MG", "ZN", "NA", "CL")

@@ -48,9 +48,7 @@ def axis_profiles(coordinates: Tensor, grid: Grid, sigma_angstrom: float) -> tup
     return profiles[0], profiles[1], profiles[2]
 
 
-def simulate_density(
-    coordinates: Tensor, weights: Tensor, resolution_angstrom: float, grid: Grid
-) -> Tensor:
+def simulate_density(coordinates: Tensor, weights: Tensor, resolution_angstrom: float, grid: Grid) -> Tensor:
     """Density of a batch of models on a grid.
 
     A Gaussian separates into its axes, so that the sum over atoms is one matrix product per model; nothing is cut off.

@@ -13,8 +13,8 @@ REACH_ANGSTROM = 10.0
 class GlobalEnergy:
     """Unbalanced Sinkhorn divergence (p = 2) between the model's atoms and the map's point cloud.
 
-    The divergence of Feydy et al., AISTATS 2019, in the unbalanced form of Séjourné et al., arXiv 1910.12958, as geomloss
-    computes it. Atoms and points each share a mass of one.
+    The divergence of Feydy et al., AISTATS 2019, in the unbalanced form of Séjourné et al., arXiv 1910.12958,
+    as geomloss computes it. Atoms and points each share a mass of one.
 
     Parameters
     ----------

@@ -142,9 +142,7 @@ def run_trunk(model: Boltz1, features: Features, recycling_steps: int) -> Embedd
         z = z_init + model.z_recycle(model.z_norm(z))
         if not model.no_msa:
             z = z + model.msa_module(z, s_inputs, features, use_kernels=model.use_kernels)
-        s, z = model.pairformer_module(
-            s, z, mask=mask, pair_mask=pair_mask, use_kernels=model.use_kernels
-        )
+        s, z = model.pairformer_module(s, z, mask=mask, pair_mask=pair_mask, use_kernels=model.use_kernels)
     return Embedding(s_inputs, s, z, relative_position_encoding)
 
 

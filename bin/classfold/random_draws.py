@@ -8,6 +8,7 @@ does not depend on the batch that it is in, and a stage can continue what anothe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,8 @@ INITIAL_STEP = 2**31 - 1
 """Stands for the step of the initial noise, beyond the number of any diffusion step."""
 
 
-class SampleSeed(NamedTuple):
+@dataclass(frozen=True)
+class SampleSeed:
     """What a sample's random numbers are made from."""
 
     seed: int
@@ -40,7 +42,9 @@ class Draws(NamedTuple):
 
 
 def _generator(sample: SampleSeed, step: int) -> torch.Generator:
-    state = np.random.SeedSequence((*sample, step)).generate_state(1, np.uint64)[0]
+    state = np.random.SeedSequence((sample.seed, sample.replicate, sample.index, step)).generate_state(
+        1, np.uint64
+    )[0]
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))
 
 

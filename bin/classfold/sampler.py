@@ -20,7 +20,8 @@ from .random_draws import Draws
 from .superposition import apply_pose, pose_translation, superpose
 
 
-class NoiseStep(NamedTuple):
+@dataclass(frozen=True)
+class NoiseStep:
     """One step of the noise schedule."""
 
     index: int
@@ -105,7 +106,7 @@ def start(initial_noise: Tensor, process: NoiseProcess) -> State:
 def augment_and_noise(
     coordinates: Tensor, draws: Draws, step: NoiseStep, noise_scale: float
 ) -> tuple[Tensor, Tensor]:
-    """Centre, turn and shift at random, and raise the noise to ``sigma_hat``; also returns the centre that was taken."""
+    """Centre, turn and shift at random, and raise the noise to ``sigma_hat``; also returns the centre."""
     centre = coordinates.mean(dim=-2, keepdim=True)
     augmented = (coordinates - centre) @ draws.rotation + draws.translation
     deviation = math.sqrt(noise_scale**2 * (step.sigma_hat**2 - step.sigma**2))
@@ -173,8 +174,10 @@ def framed_step(
         denoised = follow(denoised, noisy, frame.atom_mask)
         if state.in_map_frame:
             pose = pose_of_augmentation(draws, centre)
-        else:
+        elif frame.reference is not None:
             pose = superpose(denoised.detach(), frame.reference, frame.reference_weights)
+        else:
+            raise ValueError("a step in the map's frame needs a docked model to begin with")
         direction = (noisy - denoised).detach() / step.sigma_hat
         if guidance is not None:
             in_map = apply_pose(*pose, denoised)[:, frame.atom_mask.bool()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from .errors import InputError
 
@@ -77,10 +78,12 @@ def make_schedule(name: str, steps: int) -> Schedule:
         raise InputError(f"schedule '{name}' is unknown; allowed are {', '.join(sorted(PUBLISHED))}")
     published = PUBLISHED[name]
     if steps < 8:
-        raise InputError(f"steps = {steps} is too few for the four stages; allowed are 8 and more (published: 200)")
+        raise InputError(
+            f"steps = {steps} is too few for the four stages; allowed are 8 and more (published: 200)"
+        )
     ends = [0]
     for length in (published.warm_up, published.global_, published.local):
         ends.append(ends[-1] + length)
     scaled = [round(end * steps / PUBLISHED_STEPS) for end in ends] + [steps]
-    lengths = [after - before for before, after in zip(scaled, scaled[1:], strict=False)]
+    lengths = [after - before for before, after in pairwise(scaled)]
     return Schedule(name, *lengths)

@@ -47,7 +47,9 @@ def write_class(folder: Path, topology: Topology, name: str, seed: int) -> None:
     map_folder, docking = folder / f"small.{name}.map", folder / f"small.{name}.docking"
     map_folder.mkdir()
     docking.mkdir()
-    write_map(map_folder / "map.mrc", DensityMap(density, GRID.voxel_size_angstrom, np.array(GRID.origin_angstrom)))
+    write_map(
+        map_folder / "map.mrc", DensityMap(density, GRID.voxel_size_angstrom, np.array(GRID.origin_angstrom))
+    )
     points = model[::8].numpy().astype(float)
     write_cloud(PointCloud(points, np.full(len(points), 1 / len(points))), map_folder / "point_cloud.csv")
     write_json({"target": "small", "class": name, "resolution_angstrom": RESOLUTION}, map_folder / "map.json")
@@ -68,8 +70,10 @@ def network_case(tmp_path_factory) -> NetworkCase:
     sequence = folder / "small.sequence"
     result = CliRunner().invoke(
         prepare_sequence.main,
-        ["--target", "small", "--sequence", str(folder / "small.yaml"), "--weights", str(weights)]
-        + ["--seed", "1", "--output", str(sequence)],
+        [
+            *("--target", "small", "--sequence", str(folder / "small.yaml"), "--weights", str(weights)),
+            *("--seed", "1", "--output", str(sequence)),
+        ],
         catch_exceptions=False,
     )
     assert result.exit_code == 0, result.output
@@ -86,9 +90,11 @@ def embedded_case(network_case) -> NetworkCase:
 
     result = CliRunner().invoke(
         embed_sequence.main,
-        [*network_case.arguments(), "--steps", "16", "--samples", "3", "--replicates", "2"]
-        + ["--unguided-models", "2", "--recycling-steps", "1"]
-        + ["--output", str(network_case.folder / "small.embedding")],
+        [
+            *network_case.arguments(),
+            *("--steps", "16", "--samples", "3", "--replicates", "2", "--unguided-models", "2"),
+            *("--recycling-steps", "1", "--output", str(network_case.folder / "small.embedding")),
+        ],
         catch_exceptions=False,
     )
     assert result.exit_code == 0, result.output

@@ -22,9 +22,7 @@ def test_outputs_belong_to_the_target(embedded_case) -> None:
     unguided = load_file(folder / "unguided.safetensors")["coordinates"]
     assert unguided.shape == (2, topology.n_atoms, 3) and torch.isfinite(unguided).all()
     model = read_model(folder / "unguided/model_002.cif")
-    torch.testing.assert_close(
-        torch.from_numpy(model.coordinates).float(), unguided[1], atol=2e-3, rtol=0
-    )
+    torch.testing.assert_close(torch.from_numpy(model.coordinates).float(), unguided[1], atol=2e-3, rtol=0)
 
 
 def test_warm_up_depends_on_the_sample_alone(embedded_case, tmp_path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 import pytest
+from prepare_map import main
 from scipy.spatial import cKDTree
 
 from classfold.errors import InputError
@@ -16,7 +17,6 @@ from classfold.maps import read_canonical, read_map
 from classfold.mmcif import read_model
 from classfold.point_cloud import number_of_points, read_cloud
 from classfold.records import read_json, write_json
-from prepare_map import main
 from tests.mrc_files import mrc_bytes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -190,12 +190,12 @@ def test_a_half_map_on_another_grid_is_refused(sequence, tmp_path, change):
     voxel = (1.61, 1.61, 1.61) if change == "voxel" else (1.6, 1.6, 1.6)
     origin = source.origin_angstrom + (0.8 if change == "origin" else 0.0)
     (tmp_path / "half.mrc").write_bytes(mrc_bytes(density, voxel, origin_xyz=tuple(origin)))
-    with pytest.raises(InputError, match="is not on the grid of open.mrc"):
+    with pytest.raises(InputError, match=r"is not on the grid of open\.mrc"):
         prepare(sequence, tmp_path / "out", MAPS["open"], f"--half-map-1={tmp_path}/half.mrc")
 
 
 def test_a_folder_without_a_sequence_is_refused(tmp_path):
-    with pytest.raises(InputError, match="prepare_sequence.py"):
+    with pytest.raises(InputError, match=r"prepare_sequence\.py"):
         prepare(tmp_path, tmp_path / "out", MAPS["open"])
 
 

@@ -1,4 +1,4 @@
-"""Priors for the tests: the demonstration's weights, and a random Boltz-1 of other dimensions with a confidence head."""
+"""Priors for the tests: the demonstration's weights, and a random Boltz-1 with a confidence head."""
 
 from collections.abc import Callable
 from pathlib import Path

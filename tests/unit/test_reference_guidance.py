@@ -77,7 +77,5 @@ def test_global_loss_and_gradient(reference) -> None:
 def test_strength_of_every_step(reference, stage, array) -> None:
     schedule = make_schedule("experimental", 200)
     expected = reference[array]
-    got = [
-        schedule.strength(step) if schedule.stage(step) is stage else 0.0 for step in range(len(expected))
-    ]
+    got = [schedule.strength(step) if schedule.stage(step) is stage else 0.0 for step in range(len(expected))]
     np.testing.assert_allclose(np.float32(got), expected, rtol=0, atol=np.spacing(np.float32(0.25)))

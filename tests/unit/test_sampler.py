@@ -1,5 +1,7 @@
 """The sampler with a prior whose denoiser is known in closed form: one structure, in any place."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -31,7 +33,7 @@ def process(n_steps: int) -> NoiseProcess:
     sigmas = [100 * (1 - step / n_steps) ** 4 for step in range(n_steps + 1)]
     steps = [
         NoiseStep(i, a, b, 0.6 if b > 1 else 0.0)
-        for i, (a, b) in enumerate(zip(sigmas, sigmas[1:], strict=False))
+        for i, (a, b) in enumerate(pairwise(sigmas))
     ]
     return NoiseProcess(tuple(steps), noise_scale=0.9, step_scale=1.5)
 

@@ -49,9 +49,7 @@ def our_sample(prior: BoltzPrior, embedding: Embedding, seed: int, dtype: torch.
     draws = BoltzDraws((N_SAMPLES, len(prior.atom_mask), 3), dtype)
     state = start(draws.initial(), process)
     mask = prior.atom_mask.to(dtype)
-    return sample(
-        state, process.steps, draws, prior.denoiser(embedding), process, Frame(mask)
-    ).coordinates
+    return sample(state, process.steps, draws, prior.denoiser(embedding), process, Frame(mask)).coordinates
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-4), (torch.float32, 1e-2)])

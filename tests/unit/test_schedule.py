@@ -1,5 +1,7 @@
 """Stages and strengths."""
 
+from itertools import pairwise
+
 import pytest
 
 from classfold.errors import InputError
@@ -28,7 +30,7 @@ def test_strength_falls_through_the_global_stage_and_is_constant_in_the_local_on
     schedule = make_schedule("experimental", 200)
     global_ = [schedule.strength(step) for step in range(100, 150)]
     assert global_[0] == 0.25 and global_[-1] == pytest.approx(0.05)
-    assert all(before > after for before, after in zip(global_, global_[1:], strict=False))
+    assert all(before > after for before, after in pairwise(global_))
     assert {schedule.strength(step) for step in range(150, 175)} == {0.5}
     assert {schedule.strength(step) for step in (*range(100), *range(175, 200))} == {0.0}
 

@@ -112,7 +112,7 @@ def test_a_tightly_masked_map_is_judged_by_volume_alone():
 def test_a_map_of_few_integers_is_not_taken_for_masked():
     density_map = ball_map(np.random.default_rng(5))
     coarse = DensityMap(np.round(density_map.density), 1.0, np.zeros(3))
-    values, counts = np.unique(coarse.density, return_counts=True)
+    _, counts = np.unique(coarse.density, return_counts=True)
     assert counts.max() > 0.3 * counts.sum()
     assert not estimate_background(coarse, 7238.0).is_masked
 
