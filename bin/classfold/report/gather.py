@@ -17,7 +17,7 @@ from classfold.errors import InputError
 from classfold.records import read_json
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
-TEXT_COLUMNS = {"chain", "residue_name", "class_a", "class_b", "stage"}
+TEXT_COLUMNS = {"chain", "residue_name", "class_a", "class_b", "stage", "status", "reason"}
 
 
 @dataclass(frozen=True)
