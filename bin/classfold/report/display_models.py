@@ -56,11 +56,7 @@ def _is_polymer(model: Model) -> np.ndarray:
 def mmcif_text(model: Model, coordinates: np.ndarray, *, backbone_only: bool) -> str:
     """Atoms as the shortest mmCIF that the viewer draws as a cartoon; ``coordinates`` (n_atoms, 3) in Å."""
     polymer = _is_polymer(model)
-    keep = (
-        ~polymer | np.isin(model.atom_name, POLYMER_BACKBONE)
-        if backbone_only
-        else np.ones(len(polymer), bool)
-    )
+    keep = ~polymer | np.isin(model.atom_name, POLYMER_BACKBONE) if backbone_only else np.ones(len(polymer), bool)
     lines = ["data_model", "loop_", *(f"_atom_site.{name}" for name in COLUMNS)]
     for i in np.flatnonzero(keep):
         x, y, z = coordinates[i]
@@ -87,6 +83,7 @@ def _other_samples(scores: pd.DataFrame | None, best: int) -> list[tuple[int, in
     """(rank, sample) of the samples shown beside the best one."""
     if scores is None:
         return []
+    scores = scores[scores["rank"].notna()]
     ranked = zip(scores["rank"].astype(int), scores["sample"].astype(int), strict=True)
     return [(rank, sample) for rank, sample in ranked if sample != best][:N_OTHER_SAMPLES]
 
@@ -96,9 +93,7 @@ def display_models(result: ClassResult, origin: np.ndarray) -> list[DisplayModel
     found = []
     if result.models is not None and result.models_folder is not None:
         best = int(result.models["best_sample"])
-        found.append(
-            _display(result.models_folder / "model.cif", origin, f"best model (sample {best})", "best")
-        )
+        found.append(_display(result.models_folder / "model.cif", origin, f"best model (sample {best})", "best"))
         for rank, sample in _other_samples(result.scores, best):
             path = result.models_folder / "samples" / f"sample_{sample:03d}.cif"
             found.append(_display(path, origin, f"sample {sample} (rank {rank})", "sample"))
@@ -127,7 +122,5 @@ def superposed_models(target: TargetResult) -> list[DisplayModel]:
             continue
         rotation, translation = superpose(torch.from_numpy(model.coordinates[chosen]), fixed)
         moved = apply_pose(rotation, translation, torch.from_numpy(model.coordinates)).numpy()
-        shown.append(
-            DisplayModel(name, "class", packed(mmcif_text(model, moved, backbone_only=True).encode()))
-        )
+        shown.append(DisplayModel(name, "class", packed(mmcif_text(model, moved, backbone_only=True).encode())))
     return shown

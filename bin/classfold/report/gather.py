@@ -18,6 +18,9 @@ from classfold.records import read_json
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 TEXT_COLUMNS = {"chain", "residue_name", "class_a", "class_b", "stage", "status", "reason"}
+# What the report draws or counts with; a column that it does not know may hold numbers or words.
+NUMBER_COLUMNS = {"rank", "sample", "step", "sigma_angstrom", "guidance_strength", "loss", "cc_mask", "cc", "plddt"}
+NUMBER_COLUMNS |= {"residue_number", "displacement_angstrom"}
 
 
 @dataclass(frozen=True)
@@ -125,26 +128,25 @@ def _record(folder: Path, name: str) -> dict[str, Any] | None:
     try:
         record = read_json(path)
     except ValueError as error:
-        raise InputError(
-            f"{path} is not a JSON record ({error}); run the stage that writes it again"
-        ) from error
+        raise InputError(f"{path} is not a JSON record ({error}); run the stage that writes it again") from error
     if not isinstance(record, dict):
         raise InputError(f"{path} holds a {type(record).__name__}, not a JSON object; run its stage again")
     return record
 
 
 def read_table(path: Path) -> pd.DataFrame | None:
-    """A stage's CSV table; names stay text ("NA" is sodium, "1" may be a chain), empty cells become NaN."""
+    """A stage's CSV table; names stay text ("NA" is sodium, "1" may be a chain), empty cells of numbers become NaN."""
     if not path.is_file():
         return None
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     for column in table.columns.difference(list(TEXT_COLUMNS)):
-        try:
-            table[column] = pd.to_numeric(table[column].replace("", np.nan))
-        except ValueError as error:
-            raise InputError(
-                f"{path}, column {column}: {error}; a number is needed, run its stage again"
-            ) from error
+        values = table[column].replace("", np.nan)
+        numbers = pd.to_numeric(values, errors="coerce")
+        if numbers.notna().equals(values.notna()):
+            table[column] = numbers
+        elif column in NUMBER_COLUMNS:
+            wrong = values[values.notna() & numbers.isna()].iloc[0]
+            raise InputError(f"{path}, column {column}: {wrong!r} is no number; run the stage that writes it again")
     return table
 
 
@@ -155,9 +157,7 @@ def read_matrix(path: Path) -> pd.DataFrame | None:
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     table = table.set_index(table.columns[0]).replace("", "nan").astype(float)
     if list(table.index) != list(table.columns):
-        raise InputError(
-            f"{path} has rows {list(table.index)} but columns {list(table.columns)}; run its stage again"
-        )
+        raise InputError(f"{path} has rows {list(table.index)} but columns {list(table.columns)}; run its stage again")
     return table
 
 
@@ -209,9 +209,7 @@ def gather_run(folder: Path, parameters: dict[str, Any]) -> Run:
     for target in sorted(found, key=_natural):
         record = _record(folder / f"{target}.sequence", "target.json")
         if record is None:
-            raise InputError(
-                f"{folder} has maps of {target} but no {target}.sequence/target.json; add that folder"
-            )
+            raise InputError(f"{folder} has maps of {target} but no {target}.sequence/target.json; add that folder")
         names = sorted(found[target], key=_natural)
         read = (_read_class(folder, target, name) for name in names)
         classes = [result for result in read if result is not None]
@@ -220,7 +218,5 @@ def gather_run(folder: Path, parameters: dict[str, Any]) -> Run:
             embedding = _record(folder / f"{target}.embedding", "embedding.json")
             targets.append(TargetResult(target, record, embedding, classes, comparison))
     if not targets:
-        raise InputError(
-            f"{folder} holds no TARGET.CLASS.map folder with a map.json; give the folder of the stages"
-        )
+        raise InputError(f"{folder} holds no TARGET.CLASS.map folder with a map.json; give the folder of the stages")
     return Run(targets=targets, parameters=parameters)

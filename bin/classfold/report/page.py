@@ -212,9 +212,7 @@ def render(run: Run, rows: list[Row]) -> str:
         lstrip_blocks=True,
     )
     parts = environment.get_template("parts.html.j2").module
-    environment.globals.update(
-        {name: getattr(parts, name) for name in ("table", "warnings", "heat", "viewer")}
-    )
+    environment.globals.update({name: getattr(parts, name) for name in ("table", "warnings", "heat", "viewer")})
     return environment.get_template("template.html.j2").render(
         page=_page(run, rows),
         policy=policy,

@@ -25,7 +25,9 @@ WEAK_CC = 0.5
 def _stages(losses: pd.DataFrame) -> list[tuple[str, int, int]]:
     """(stage, first step, last step) in the order of the steps."""
     bounds = losses.groupby("stage")["step"].agg(["min", "max"]).sort_values("min")
-    return [(str(stage), int(row["min"]), int(row["max"])) for stage, row in bounds.iterrows()]
+    found = [(str(stage), int(row["min"]), int(row["max"])) for stage, row in bounds.iterrows()]
+    # The warm-up is shared by all classes, so a class's own table may begin after it.
+    return [("warm_up", 0, found[0][1] - 1), *found] if found and found[0][1] > 0 else found
 
 
 def _loss_readout(steps: pd.DataFrame, best: int, frames: dict[str, Frame]) -> list[tuple[float, float, str]]:
@@ -113,9 +115,7 @@ def plot_fit(residues: pd.DataFrame) -> list[tuple[str, Markup]]:
     for chain, rows in _chains(residues):
         numbers, cc = rows["residue_number"].to_numpy(float), rows["cc"].to_numpy(float)
         frame = Frame(LEFT, 30, WIDTH - LEFT - RIGHT, 170, _x_range(numbers), (low, 1.0))
-        weak = Frame(
-            LEFT, frame.y(WEAK_CC), frame.width, frame.top + frame.height - frame.y(WEAK_CC), (0, 1), (0, 1)
-        )
+        weak = Frame(LEFT, frame.y(WEAK_CC), frame.width, frame.top + frame.height - frame.y(WEAK_CC), (0, 1), (0, 1))
         marks = [
             text(frame.x(x), frame.top + frame.height - 4, "×", css="weak", anchor="middle")
             for x, value in zip(numbers, cc, strict=True)

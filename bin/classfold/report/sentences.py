@@ -31,6 +31,11 @@ def headline(run: Run, rows: list[Row]) -> str:
     return said + (f" {_count(warnings, 'warning', 'warnings')} to read." if warnings else " No warnings.")
 
 
+def _sentence(text: str | None) -> str:
+    """A stage's remark as a sentence: capital first, full stop last."""
+    return f"{text[0].upper()}{text[1:].rstrip('.')}." if text else ""
+
+
 def _range(values: list[float]) -> str:
     low, high = f"{min(values):.2f}", f"{max(values):.2f}"
     return low if low == high else f"{low} to {high}"
@@ -57,15 +62,14 @@ def map_sentences(result: ClassResult) -> list[str]:
             f"{source.get('axis_order', 'xyz')}, MRC mode {source.get('mode')}."
         )
     said.append(
-        f"Worked on {_triple(reversed(record['shape_zyx']))} voxels of "
-        f"{number(record['voxel_size_angstrom'])} Å, "
-        f"cropped around the density and resampled to suit the resolution of "
-        f"{number(record['resolution_angstrom'])} Å."
+        f"Worked on {_triple(reversed(record['shape_zyx']))} voxels of {number(record['voxel_size_angstrom'])} Å "
+        f"around the density, for a resolution of {number(record['resolution_angstrom'])} Å"
+        + (f"; {record['resampling']}." if record.get("resampling") else ".")
     )
     by_user = record.get("threshold_method") == "user"
     how = "as the samplesheet asked" if by_user else f"found by the method “{record.get('threshold_method')}”"
     said.append(
-        f"Threshold {number(record['threshold'])}, {how}. {record.get('threshold_evidence') or ''}".strip()
+        f"Threshold {number(record['threshold'])}, {how}. {_sentence(record.get('threshold_evidence'))}".strip()
     )
     said += _volume_sentences(record)
     said.append(
@@ -73,9 +77,7 @@ def map_sentences(result: ClassResult) -> list[str]:
         "of density, "
         f"removed {_count(int(record.get('n_components_removed', 0)), 'speck', 'specks')} of dust."
     )
-    said.append(
-        f"{_count(int(record['n_cloud_points']), 'point stands', 'points stand')} for the map's global shape."
-    )
+    said.append(f"{_count(int(record['n_cloud_points']), 'point stands', 'points stand')} for the map's global shape.")
     return said
 
 
@@ -107,14 +109,8 @@ def docking_sentences(result: ClassResult) -> list[str]:
         )
     if mirror:
         ratio = record["score"] / mirror
-        meaning = (
-            "the map's hand looks right"
-            if ratio > 1
-            else "the mirror image fits as well: check the map's hand"
-        )
-        said.append(
-            f"In the map's mirror image the best score is {number(mirror)} (ratio {ratio:.2f}): {meaning}."
-        )
+        meaning = "the map's hand looks right" if ratio > 1 else "the mirror image fits as well: check the map's hand"
+        said.append(f"In the map's mirror image the best score is {number(mirror)} (ratio {ratio:.2f}): {meaning}.")
     return said
 
 
@@ -125,15 +121,12 @@ def model_sentences(result: ClassResult) -> list[str]:
         return ["No model was selected for this class."]
     docked = (record.get("unguided") or {}).get("cc_mask")
     said = [
-        f"Sample {record['best_sample']} of {record['n_samples']} fits the map best: CC_mask "
-        f"{record['cc_mask']:.3f}"
+        f"Sample {record['best_sample']} of {record['n_samples']} fits the map best: CC_mask {record['cc_mask']:.3f}"
     ]
     said[0] += f" (unguided model {docked:.3f})." if docked is not None else "."
     if docked is not None and docked >= record["cc_mask"]:
         said.append("The unguided model fits at least as well: guidance has added nothing here.")
-    said.append(
-        f"Ranking rule: {record['ranking_rule']}" + ("" if record["ranking_rule"].endswith(".") else ".")
-    )
+    said.append(f"Ranking rule: {record['ranking_rule']}" + ("" if record["ranking_rule"].endswith(".") else "."))
     reference = record.get("reference")
     if reference:
         said.append(

@@ -54,9 +54,7 @@ COLUMNS = (
     Column("class", "name of the class", lambda _, result: result.name),
     Column("best_sample", "number of the best sample, from 1", _from("models", "best_sample")),
     Column("n_samples", "samples drawn for this class", _from("models", "n_samples")),
-    Column(
-        "cc_mask", "map correlation of the best model around its atoms, -1 to 1", _from("models", "cc_mask")
-    ),
+    Column("cc_mask", "map correlation of the best model around its atoms, -1 to 1", _from("models", "cc_mask")),
     Column(
         "unguided_cc_mask",
         "the same for the unguided model, docked as a rigid body",
@@ -89,9 +87,7 @@ COLUMNS = (
     Column("voxel_size_angstrom", "voxel size of the prepared map", _from("map", "voxel_size_angstrom")),
     Column("threshold", "contour of the molecule, in the map's own units", _from("map", "threshold")),
     Column("threshold_method", "how the contour was found", _from("map", "threshold_method")),
-    Column(
-        "enclosed_volume_angstrom3", "volume inside the contour", _from("map", "enclosed_volume_angstrom3")
-    ),
+    Column("enclosed_volume_angstrom3", "volume inside the contour", _from("map", "enclosed_volume_angstrom3")),
     Column(
         "expected_volume_angstrom3",
         "volume that the sequence's mass fills at 1.21 cubic angstrom per dalton",

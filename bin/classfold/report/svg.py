@@ -97,9 +97,7 @@ def y_axis(frame: Frame, *, right: bool = False) -> Markup:
         y = frame.y(value)
         drawn.append(line.format(frame.left, frame.left + frame.width, y, y))
         # The lowest number stands above the x axis, which may run on beside this frame.
-        drawn.append(
-            text(x, min(y + 4, frame.top + frame.height - 3), number(value), css="tick", anchor=anchor)
-        )
+        drawn.append(text(x, min(y + 4, frame.top + frame.height - 3), number(value), css="tick", anchor=anchor))
     return Markup("").join(drawn)
 
 
@@ -114,9 +112,7 @@ def x_axis(frame: Frame, label: str) -> Markup:
     return Markup("").join(drawn)
 
 
-def picture(
-    size: tuple[int, int], title: str, content: Markup, readout: list[tuple[float, float, str]]
-) -> Markup:
+def picture(size: tuple[int, int], title: str, content: Markup, readout: list[tuple[float, float, str]]) -> Markup:
     """A whole figure: the drawing, a cursor, and the line of text that names what is under the pointer.
 
     Parameters

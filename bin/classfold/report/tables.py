@@ -51,7 +51,9 @@ class Table:
 
 
 def _numeric(value: Any, digits: int | None = None) -> Cell:
-    """A number with its digits, a dash where there is none."""
+    """A number with its digits, words as they are, a dash where there is nothing."""
+    if isinstance(value, str):
+        return Cell(value or None, value)
     if value is None or (isinstance(value, float) and not np.isfinite(value)):
         return Cell(None, "")
     shown = f"{value:.{digits}f}" if digits is not None else number(float(value))
@@ -127,17 +129,20 @@ RANKING_HEADS = {
     "clashscore": (Head("Clashscore", explained="clashes"), 1),
     "ca_outliers": (Head("Cα outliers", explained="ca-outliers"), 0),
     "confidence": (Head("Confidence", explained="confidence"), 2),
+    "l_amino_acids": (Head("L-amino acids", explained="hand"), 2),
+    "right_handed_helix": (Head("Right-handed", explained="hand"), 2),
+    "inside_map": (Head("Inside the map", explained="inside"), 2),
+    "status": (Head("Status", numeric=False), None),
+    "reason": (Head("Reason", numeric=False), None),
     "reference_ca_rmsd_angstrom": (Head("Cα RMSD to known, Å", explained="rmsd"), 2),
 }
 
 
 def ranking_table(scores: pd.DataFrame, best: int) -> Table:
     """All samples of a class; empty columns are left out, unknown ones keep their own name."""
-    shown = [name for name in scores.columns if scores[name].notna().any()]
+    shown = [name for name in scores.columns if scores[name].replace("", np.nan).notna().any()]
     known = {name: RANKING_HEADS.get(name, (Head(name), None)) for name in shown}
-    rows = [
-        [_numeric(row[name], known[name][1]) for name in shown] for row in scores.to_dict(orient="records")
-    ]
+    rows = [[_numeric(row[name], known[name][1]) for name in shown] for row in scores.to_dict(orient="records")]
     marked = np.flatnonzero(scores["sample"].to_numpy() == best)
     heads = [head for head, _ in known.values()]
     return Table(heads, rows, sortable=len(rows) > 1, marked=int(marked[0]) if len(marked) else -1)
@@ -191,7 +196,7 @@ def parameter_table(run: Run) -> Table:
             for key in wanted:
                 if key in samples:
                     add(f"{target.name} / {result.name}: {key}", samples[key])
-            seeds = [sample.get("seed") for sample in samples.get("samples", [])]
+            seeds = list(dict.fromkeys(sample.get("seed") for sample in samples.get("samples", [])))
             if seeds:
                 add(f"{target.name} / {result.name}: seeds of the samples", seeds)
     return Table([Head("Name", numeric=False), Head("Value", numeric=False)], rows, sortable=False)
