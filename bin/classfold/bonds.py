@@ -38,7 +38,7 @@ _SIDE_CHAINS = {
     "TYR": "CA-CB-CG-CD1-CE1-CZ-CE2-CD2-CG CZ-OH",
     "TRP": "CA-CB-CG-CD1-NE1-CE2-CD2-CG CE2-CZ2-CH2-CZ3-CE3-CD2",
 }
-_SUGAR = "OP3-P-OP1 P-OP2 P-O5'-C5'-C4'-C3'-C2'-C1'-O4'-C4' C3'-O3' C2'-O2'"
+_SUGAR = "OP3-P-OP1 P-OP2 P-O5'-C5'-C4'-C3'-C2'-C1'-O4'-C4' C3'-O3'"
 _PYRIMIDINE = "C1'-N1-C2-N3-C4-C5-C6-N1 C2-O2"
 _PURINE = "C1'-N9-C8-N7-C5-C6-N1-C2-N3-C4-N9 C4-C5"
 _BASES = {
@@ -49,7 +49,7 @@ _BASES = {
     "T": f"{_PYRIMIDINE} C4-O4 C5-C7",
 }
 COMPONENTS = {name: f"{_AMINO_BACKBONE} {chains}" for name, chains in _SIDE_CHAINS.items()}
-COMPONENTS |= {base: f"{_SUGAR} {_BASES[base]}" for base in "AGCU"}
+COMPONENTS |= {base: f"{_SUGAR} C2'-O2' {_BASES[base]}" for base in "AGCU"}
 COMPONENTS |= {f"D{base}": f"{_SUGAR} {_BASES[base]}" for base in "AGCT"}
 _LINKS = {"protein": ("C", "N"), "dna": ("O3'", "P"), "rna": ("O3'", "P")}
 

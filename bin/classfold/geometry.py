@@ -11,7 +11,6 @@ from functools import cached_property
 
 import gemmi
 import numpy as np
-from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
 from classfold.bonds import covalent_bonds, within_bonds
@@ -73,8 +72,11 @@ class GeometryJudge:
         self.topology = topology
 
     @cached_property
-    def _excluded(self) -> csr_matrix:
-        return within_bonds(covalent_bonds(self.topology), self.topology.n_atoms, _BONDS_APART)
+    def _excluded(self) -> np.ndarray:
+        """Pairs of atoms that are bonded neighbours, each as first * n_atoms + second, sorted."""
+        n_atoms = self.topology.n_atoms
+        near = within_bonds(covalent_bonds(self.topology), n_atoms, _BONDS_APART).tocoo()
+        return np.sort(near.row.astype(np.int64) * n_atoms + near.col)
 
     @cached_property
     def _elements(self) -> tuple[np.ndarray, np.ndarray]:
@@ -143,7 +145,7 @@ class GeometryJudge:
         limit[sulfur[first] & sulfur[second] & (distance < _DISULFIDE_ANGSTROM)] = 0.0
         near = distance <= limit
         pairs = pairs[near]
-        excluded = np.asarray(self._excluded[pairs[:, 0], pairs[:, 1]]).ravel().astype(bool)
+        excluded = np.isin(pairs[:, 0] * self.topology.n_atoms + pairs[:, 1], self._excluded)
         return pairs[~excluded]
 
     def ca_outliers(self, coordinates: np.ndarray) -> np.ndarray:

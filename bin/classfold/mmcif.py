@@ -125,9 +125,7 @@ def _describe(block: gemmi.cif.Block, title: str, provenance: Mapping[str, str])
     block.set_pair("_struct.title", gemmi.cif.quote(title))
     block.set_pair(
         "_struct.pdbx_model_details",
-        gemmi.cif.quote(
-            "Predicted by a diffusion model; see _classfold_provenance for the density that guided it"
-        ),
+        gemmi.cif.quote("Predicted by a diffusion model; see _classfold_provenance for the density that guided it"),
     )
     block.set_pair("_struct.pdbx_structure_determination_methodology", "computational")
     block.set_pair("_exptl.entry_id", gemmi.cif.quote(block.name))
@@ -173,9 +171,7 @@ def write_model(
     ValueError
         If an array has another shape or holds a value that is not finite.
     """
-    arrays: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {
-        "coordinates": (coordinates, (topology.n_atoms, 3))
-    }
+    arrays: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {"coordinates": (coordinates, (topology.n_atoms, 3))}
     arrays |= {
         name: (value, (topology.n_atoms,))
         for name, value in (("b_factors", b_factors), ("confidence", confidence))
@@ -229,7 +225,7 @@ def read_model(path: Path) -> Model:
         raise InputError(f"{path} does not exist; a model is an mmCIF or PDB file")
     try:
         structure = gemmi.read_structure(str(path))
-    except (RuntimeError, ValueError, UnicodeDecodeError) as error:
+    except (RuntimeError, ValueError, IndexError) as error:
         raise InputError(f"{path} cannot be read as an mmCIF or PDB model: {error}") from None
     structure.remove_hydrogens()
     structure.remove_waters()

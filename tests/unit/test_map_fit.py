@@ -5,13 +5,13 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from classfold.density import Grid
-from classfold.map_fit import correlation, fit_to_map, mask_radius, simulate
+from classfold.map_fit import correlation, fit_to_map, mask_radius, simulate, window
 from tests.stage_folders import RESOLUTION, VOXEL, simulated_map
 
 
 @pytest.fixture(scope="module")
 def small(adk_topology, adk_open):
-    """The first forty residues: coordinates, atomic numbers, residues."""
+    """Forty residues of adenylate kinase: coordinates, atomic numbers, residues."""
     keep = adk_topology.residue_number <= 40
     return adk_open[keep], adk_topology.atomic_numbers[keep], adk_topology.residue_index[keep]
 
@@ -39,11 +39,11 @@ def noisy(small):
 def test_it_is_the_correlation_within_the_mask_written_out_by_hand(small, noisy):
     density, grid = noisy
     coordinates, numbers, residues = small
+    density, grid = window(coordinates, density, grid, 12.0)
     radius, sigma = mask_radius(RESOLUTION), RESOLUTION / (np.sqrt(2) * np.pi)
-    n = grid.shape_zyx[0]
-    z, y, x = np.meshgrid(*[np.arange(n)] * 3, indexing="ij")
+    z, y, x = np.meshgrid(*map(np.arange, grid.shape_zyx), indexing="ij")
     centres = np.stack([x, y, z], axis=-1).reshape(-1, 3) * VOXEL + np.array(grid.origin_angstrom)
-    square = ((centres[:, None, :] - coordinates[None, ::1]) ** 2).sum(-1)
+    square = ((centres[:, None, :] - coordinates[None]) ** 2).sum(-1)
     model = (numbers * np.exp(-square / (2 * sigma**2))).sum(axis=1)
     result = fit(small, density, grid)
 
@@ -81,13 +81,16 @@ def test_only_the_displaced_residue_and_what_it_touches_loses_its_fit(small):
     grid = cube(coordinates, 40)
     density = simulate(coordinates, small[1], RESOLUTION, grid)
     before = fit(small, density, grid).cc_residue
+    # The outermost residue moves outwards, where nothing else is.
+    arm = np.stack([coordinates[residues == k].mean(axis=0) for k in range(40)]) - coordinates.mean(axis=0)
+    outer = int(np.linalg.norm(arm, axis=1).argmax())
     moved = coordinates.copy()
-    moved[residues == 20] += [0.0, 6.0, 0.0]
+    moved[residues == outer] += 6 * arm[outer] / np.linalg.norm(arm[outer])
     after = fit(small, density, grid, moved).cc_residue
     loss = before - after
-    assert loss.argmax() == 20 and loss[20] > 0.3
+    assert loss.argmax() == outer and loss[outer] > 0.3
     gap = np.linalg.norm(coordinates[:, None] - np.concatenate([coordinates, moved])[None], axis=-1)
-    touched = np.tile(residues == 20, 2)
+    touched = np.tile(residues == outer, 2)
     reach = 2 * mask_radius(RESOLUTION) + 5 * RESOLUTION / (np.sqrt(2) * np.pi)
     far = [k for k in range(40) if gap[np.ix_(residues == k, touched)].min() > reach]
     assert len(far) >= 5
