@@ -94,9 +94,7 @@ def read_map(path: Path) -> SourceMap:
     density = np.ascontiguousarray(voxels.transpose(order), dtype=np.float32)
     if not np.isfinite(density).all():
         n_bad = int(density.size - np.isfinite(density).sum())
-        raise InputError(
-            f"Map {path.name} holds {n_bad} values that are NaN or infinite; write it without them."
-        )
+        raise InputError(f"Map {path.name} holds {n_bad} values that are NaN or infinite; write it without them.")
     if density.min() == density.max():
         raise InputError(
             f"Map {path.name} is constant ({density.flat[0]:g} everywhere); give a map with density in it."
@@ -158,20 +156,22 @@ def _voxel_size(header: np.void, path: Path) -> np.ndarray:
             f"Map {path.name} has a pixel size of {shown} Å (cell edge by intervals); {low:g} to {high:g} "
             f"Å are sane: set the pixel size in its header."
         )
-    # Header numbers are float32: seven digits are all there is, and 1.6000000238 is meant as 1.6.
-    return np.array([float(f"{size:.7g}") for size in sizes])
+    return _seven_digits(sizes)
 
 
 def _origin(header: np.void, axes: tuple[int, int, int], voxel_size: np.ndarray, path: Path) -> np.ndarray:
     """Coordinates of the centre of voxel [0, 0, 0], xyz in Å (rule in the module's docstring)."""
     origin = np.array([header["origin"][axis] for axis in "xyz"], float)
     if not np.isfinite(origin).all():
-        raise InputError(
-            f"Map {path.name} has an ORIGIN that is not a number ({origin}); set it in its header."
-        )
+        raise InputError(f"Map {path.name} has an ORIGIN that is not a number ({origin}); set it in its header.")
     if np.any(origin != 0):
-        return origin
+        return _seven_digits(origin)
     start = np.zeros(3)
     for axis, name in zip(axes, ("nxstart", "nystart", "nzstart"), strict=True):
         start[axis] = int(header[name])
-    return start * voxel_size
+    return _seven_digits(start * voxel_size)
+
+
+def _seven_digits(values: np.ndarray) -> np.ndarray:
+    """All that a header's float32 holds: 1.6000000238 is meant as 1.6, by ORIGIN as by NSTART."""
+    return np.array([float(f"{value:.7g}") for value in values])

@@ -114,9 +114,7 @@ def test_the_kind_of_file_changes_no_byte_of_the_result(sequence, tmp_path):
         "permuted": mrc_bytes(source.density, voxel, start_xyz=start, axis_order="zxy"),
         "compressed": gzip.compress(mrc_bytes(source.density, voxel, origin_xyz=origin, axis_order="yxz")),
         "halved": mrc_bytes(source.density, voxel, origin_xyz=origin, mode=12),
-        "extended": mrc_bytes(
-            source.density, voxel, origin_xyz=origin, extended=b"FEI1" * 64, byte_order=">"
-        ),
+        "extended": mrc_bytes(source.density, voxel, origin_xyz=origin, extended=b"FEI1" * 64, byte_order=">"),
     }
     results = {}
     for name, content in variants.items():

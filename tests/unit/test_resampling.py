@@ -42,9 +42,7 @@ def centre_of_mass(density_map: DensityMap) -> np.ndarray:
         ((2.0, 2.0, 3.0), 4.0, 3.0, False),
     ],
 )
-def test_the_voxel_suits_the_resolution_and_is_never_finer_than_the_data(
-    voxel, resolution, expected, is_kept
-):
+def test_the_voxel_suits_the_resolution_and_is_never_finer_than_the_data(voxel, resolution, expected, is_kept):
     chosen = choose_voxel_size(source_map(np.ones((2, 2, 2)), voxel), resolution)
     assert chosen.voxel_size_angstrom == pytest.approx(expected)
     assert chosen.is_kept == is_kept
@@ -69,9 +67,7 @@ def test_interpolation_is_exact_for_a_band_limited_function(n_source):
         turn = 2 * np.pi * position / n_source
         return 0.7 + np.cos(turn) - 0.4 * np.sin(2 * turn) + 0.2 * np.cos(3 * turn)
 
-    assert weights @ wave(np.arange(n_source)) == pytest.approx(
-        wave(step * np.arange(len(weights))), abs=1e-5
-    )
+    assert weights @ wave(np.arange(n_source)) == pytest.approx(wave(step * np.arange(len(weights))), abs=1e-5)
 
 
 def test_a_step_of_one_changes_nothing():
@@ -106,9 +102,7 @@ def test_a_gaussian_is_found_where_it_was_put(voxel):
     assert cropped.density.shape < whole.density.shape
     tolerance = 0.05 * resampling.voxel_size_angstrom
     assert np.abs(centre_of_mass(cropped) - centre).max() < tolerance
-    expected = gaussian(
-        cropped.density.shape, [cropped.voxel_size_angstrom] * 3, cropped.origin_angstrom, centre, 3.0
-    )
+    expected = gaussian(cropped.density.shape, [cropped.voxel_size_angstrom] * 3, cropped.origin_angstrom, centre, 3.0)
     assert np.abs(cropped.density - expected).max() < 0.005
 
 

@@ -28,9 +28,9 @@ def adk_map(coordinates, topology, resolution: float, voxel: float, noise: float
     origin = coordinates.min(axis=0) - MARGIN_ANGSTROM
     shape = np.ceil((np.ptp(coordinates, axis=0) + 2 * MARGIN_ANGSTROM) / voxel).astype(int)[::-1]
     grid = Grid(tuple(int(size) for size in shape), voxel, tuple(origin))
-    signal = simulate_density(
-        torch.tensor(coordinates[None]), torch.tensor(topology.atomic_numbers), resolution, grid
-    )[0].numpy()
+    signal = simulate_density(torch.tensor(coordinates[None]), torch.tensor(topology.atomic_numbers), resolution, grid)[
+        0
+    ].numpy()
     white = np.random.default_rng(8).standard_normal(signal.shape)
     filtered = gaussian_filter(white, gaussian_sigma(resolution) / voxel, mode="wrap")
     amplitude = noise * signal[signal > 0.1 * signal.max()].std() / filtered.std()
@@ -47,9 +47,7 @@ def ball_map(rng: np.random.Generator, noise: float = 1.0, level: float = 0.0) -
 
 @pytest.mark.parametrize("noise", [0.0, 0.3, 0.5])
 @pytest.mark.parametrize(("resolution", "voxel"), [(4.0, 1.6), (6.0, 2.0), (8.0, 2.6667)])
-def test_the_threshold_includes_the_atoms_and_leaves_out_the_noise(
-    adk_open, adk_topology, resolution, voxel, noise
-):
+def test_the_threshold_includes_the_atoms_and_leaves_out_the_noise(adk_open, adk_topology, resolution, voxel, noise):
     density_map = adk_map(adk_open, adk_topology, resolution, voxel, noise)
     threshold = automatic_threshold(density_map, ADK_DALTON)
     at_atoms = map_coordinates(density_map.density, density_map.index_of(adk_open).T, order=1)
@@ -59,7 +57,8 @@ def test_the_threshold_includes_the_atoms_and_leaves_out_the_noise(
     assert (distance > 8.0).mean() <= 0.01
     if noise == 0:
         assert threshold.method == "volume"
-    assert threshold.value == max(threshold.volume_level, threshold.background_level)
+    else:
+        assert threshold.value == max(threshold.volume_level, threshold.background_level)
 
 
 def test_the_volume_level_encloses_the_volume():
@@ -148,8 +147,6 @@ def test_a_map_whose_highest_density_is_its_background_is_refused():
         automatic_threshold(DensityMap(inverted, 1.0, np.zeros(3)), 100.0)
 
 
-@pytest.mark.parametrize(
-    ("ratio", "warns"), [(0.4, True), (0.6, False), (1.0, False), (1.9, False), (2.1, True)]
-)
+@pytest.mark.parametrize(("ratio", "warns"), [(0.4, True), (0.6, False), (1.0, False), (1.9, False), (2.1, True)])
 def test_volumes_that_differ_twofold_are_worth_a_warning(ratio, warns):
     assert (volume_warning(ratio * 1000.0, 1000.0) is not None) == warns
