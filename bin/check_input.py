@@ -78,7 +78,7 @@ def parameter_problems(
 
 
 def weights_problems(folder: Path | None, given: str) -> list[str]:
-    """Sentences about the weights folder, if one was given."""
+    """Sentences about the weights folder, if one was given, under the name that the user knows it by."""
     if folder is None:
         return [f"--weights is {given!r}: there is no such folder."] if given else []
     try:

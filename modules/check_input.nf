@@ -8,7 +8,7 @@ process CHECK_INPUT {
     path sheet
     path staged
     path files, stageAs: 'staged/?/*'
-    path weights, stageAs: 'weights'
+    path weights, stageAs: 'weights_folder'
 
     output:
     path 'checked.json', emit: checked

@@ -104,7 +104,7 @@ def by_target(items, sizes) {
 
 // Where CHECK_INPUT finds a staged file: staged/<number>/<name>.
 def staged_name(cell, found) {
-    if (cell.column == 'weights') return cell.found ? 'weights' : ''
+    if (cell.column == 'weights') return cell.found ? 'weights_folder' : ''
     cell.found ? "staged/${found.indexOf(cell.path) + 1}/${cell.path.name}" : ''
 }
 
