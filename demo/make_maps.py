@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Make the demonstration's data: two class maps of adenylate kinase, from frames never trained on.
 
-Each class is a frame in a pose of its own, its density at 4 Å (see bin/classfold/density.py) on voxels of
-1.6 Å, plus noise that is white, filtered like the signal and independent in the two half maps; the map is
-their mean. The boxes are not cubic and do not start at zero: one map says so by ORIGIN, the other by NSTART. Maps are
-16-bit floats. The same seed gives the same files.
+Each class is a frame in a pose of its own, its density at 4 Å (see bin/classfold/density.py) on voxels
+of 1.6 Å, plus noise that is white, filtered like the signal and independent in the two half maps; the
+map is their mean. The boxes are not cubic and do not start at zero: one map says so by ORIGIN, the other
+by NSTART. Maps are 16-bit floats. The same seed gives the same files.
 
 Writes samplesheet.csv, maps/*.mrc and *.mrc.gz, and known/adk.CLASS.cif: the structure in its map's frame.
 
