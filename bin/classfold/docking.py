@@ -1,6 +1,6 @@
 """Rigid docking of a model into a map: a global search by FFT, then refinement by gradient, no human.
 
-1. *Search.* The model, thinned to one point per 4 Å cell in the frame of its own principal axes, is turned
+1. *Search.* The model, thinned to one point per 6 Å cell in the frame of its own principal axes, is turned
 by an even
    covering of SO(3), splatted on a coarse grid and correlated with the blurred map over all translations at
    once (cross-correlation theorem). Each rotation keeps its best translation.
@@ -15,6 +15,7 @@ beyond is left out.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -43,7 +44,7 @@ N_ROTATIONS = 2304
 """For a radius of gyration of :data:`COVERED_RADIUS_ANGSTROM`; larger molecules need a denser covering."""
 MAX_ROTATIONS = 4 * N_ROTATIONS
 COVERED_RADIUS_ANGSTROM = 18.0
-N_SHORTLISTED = 200
+N_SHORTLISTED = 600
 N_REFINED = 24
 N_POSES = 6
 VALUES_PER_BATCH = 2**20
@@ -117,16 +118,20 @@ def overlap_field(source: Field, resolution_angstrom: float, wanted_angstrom: fl
 def splat(points: Tensor, weights: Tensor, grid: Grid) -> Tensor:
     """Densities ``(b, z, y, x)`` of point sets ``(b, m, 3)``, periodic, their zero at voxel [0, 0, 0]."""
     n_z, n_y, n_x = grid.shape_zyx
-    position = points / grid.voxel_size_angstrom
+    position = points.movedim(-1, 0).contiguous() / grid.voxel_size_angstrom
     corner = position.floor()
     upper = position - corner
-    lengths = torch.tensor([n_x, n_y, n_z], device=points.device)
+    corner = corner.long()
     start = torch.arange(len(points), device=points.device)[:, None] * (n_z * n_y * n_x)
+    # Along each axis, the lower and the upper voxel of a point: its stride in the flat array and the point's share.
+    axes = [
+        [((corner[k] + side) % length * stride, upper[k] if side else 1 - upper[k]) for side in (0, 1)]
+        for k, (length, stride) in enumerate(((n_x, 1), (n_y, n_x), (n_z, n_x * n_y)))
+    ]
     density = points.new_zeros(len(points) * n_z * n_y * n_x)
-    for offset in torch.cartesian_prod(*3 * [torch.arange(2, device=points.device)]):
-        share = weights * torch.where(offset == 1, upper, 1 - upper).prod(-1)
-        x, y, z = ((corner.long() + offset) % lengths).unbind(-1)
-        density.index_add_(0, (start + (z * n_y + y) * n_x + x).flatten(), share.flatten())
+    for (x, x_share), (y, y_share), (z, z_share) in itertools.product(*axes):
+        share = weights * x_share * y_share * z_share
+        density.index_add_(0, (start + x + y + z).flatten(), share.flatten())
     return density.view(len(points), n_z, n_y, n_x)
 
 
@@ -138,9 +143,7 @@ def search(model: RigidModel, field: Field, rotations: Tensor) -> tuple[Poses, T
     target = torch.fft.rfftn(field.values)
     found = []
     for batch in rotations.split(max(1, VALUES_PER_BATCH // field.values.numel())):
-        model_transform = torch.fft.rfftn(
-            splat(model.points @ batch.mT, model.weights, field.grid), dim=(1, 2, 3)
-        )
+        model_transform = torch.fft.rfftn(splat(model.points @ batch.mT, model.weights, field.grid), dim=(1, 2, 3))
         overlaps = torch.fft.irfftn(model_transform.conj() * target, s=field.grid.shape_zyx, dim=(1, 2, 3))
         found.append(overlaps.flatten(1).max(1))
     index = torch.cat([best.indices for best in found])
@@ -219,16 +222,15 @@ def dock(
     wanted = max(resolution_angstrom, DOCKING_RESOLUTION_ANGSTROM)
     coarse, n_rotations = covering(model, wanted)
     # Every coarse number below follows the search, every fine one the docking resolution.
-    thinned = model.thinned(coarse / 2)
+    thinned = model.thinned(0.75 * coarse)
     rotations = (super_fibonacci(n_rotations) @ random_rotation(seed)).to(device)
     poses, overlaps = search(thinned, overlap_field(source, resolution_angstrom, coarse, 2), rotations)
     best = overlaps.topk(min(N_SHORTLISTED, n_rotations)).indices
-    best = best[distinct(thinned, poses.take(best), overlaps[best], coarse / 2, N_REFINED)]
+    best = best[distinct(thinned, poses.take(best), overlaps[best], coarse, N_REFINED)]
     field = overlap_field(source, resolution_angstrom, coarse, 4)
-    poses, overlaps = ascend(
-        model.thinned(0.75 * coarse), poses.take(best), field, _step_lengths(coarse / 8, coarse / 160, 40)
-    )
-    poses = poses.take(distinct(model, poses, overlaps, wanted / 2, N_POSES))
+    steps = _step_lengths(coarse / 8, coarse / 160, 40)
+    poses, overlaps = ascend(thinned, poses.take(best), field, steps)
+    poses = poses.take(distinct(model, poses, overlaps, wanted, N_POSES))
     field = overlap_field(source, resolution_angstrom, wanted, 5)
     poses, _ = ascend(model, poses, field, _step_lengths(wanted / 27, wanted / 2000, 40))
     scores = _scores(model, poses, source, resolution_angstrom)

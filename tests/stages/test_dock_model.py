@@ -1,0 +1,159 @@
+"""DOCK_MODEL on adenylate kinase: the right model of several, moved whole, with its doubts said aloud."""
+
+import json
+from pathlib import Path
+
+import dock_model
+import gemmi
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from scipy.spatial.transform import Rotation
+
+from classfold.docking import Pose
+from classfold.errors import InputError
+from classfold.maps import DensityMap
+from classfold.structure import read_model, write_model
+from tests.stage_folders import simulated_map, write_map_folder, write_sequence
+
+
+def run(root: Path, output: str, *more: str) -> Result:
+    arguments = ["--map", str(root / "adk.open.map"), "--output", str(root / output), "--device", "cpu", *more]
+    return CliRunner().invoke(dock_model.main, arguments)
+
+
+@pytest.fixture(scope="module")
+def placed(adk_open) -> np.ndarray:
+    """The open structure where the map has it."""
+    return Rotation.from_euler("xyz", [40, -70, 110], degrees=True).apply(adk_open) + np.array([30, -20, 10])
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory, adk_topology, adk_closed, adk_open, placed) -> Path:
+    root = tmp_path_factory.mktemp("dock")
+    write_sequence(root / "adk.sequence", adk_topology)
+    write_map_folder(root / "adk.open.map", "adk", "open", simulated_map(placed, adk_topology, seed=4))
+    (root / "adk.embedding/unguided").mkdir(parents=True)
+    for number, coordinates in enumerate((adk_closed, adk_open), start=1):
+        path = root / f"adk.embedding/unguided/model_{number:03}.cif"
+        write_model(path, adk_topology, coordinates, title="unguided")
+    return root
+
+
+@pytest.fixture(scope="module")
+def outcome(root) -> Result:
+    more = ("--embedding", str(root / "adk.embedding"), "--sequence", str(root / "adk.sequence"))
+    return run(root, "out", *more, "--seed", "7")
+
+
+def test_the_model_that_fits_is_chosen_and_lies_in_the_map(root, outcome, placed, adk_topology):
+    assert outcome.exit_code == 0, outcome.output
+    record = json.loads((root / "out/docking.json").read_text())
+    assert (record["target"], record["class"], record["seed"]) == ("adk", "open", 7)
+    assert record["model"] == "model_002.cif"
+    docked = read_model(root / "out/docked.cif")
+    assert docked.atom_name.tolist() == adk_topology.atom_name.tolist()
+    assert np.sqrt(((docked.coordinates - placed) ** 2).sum(1).mean()) < 0.3
+
+
+def test_the_record_agrees_with_the_file(root, outcome, adk_open):
+    record = json.loads((root / "out/docking.json").read_text())
+    assert record["score"] == record["poses"][0]["score"] == max(each["score"] for each in record["models"])
+    assert record["mirror_score"] < record["score"]
+    assert 0 < record["margin"] <= 1
+    pose = Pose(*(np.array(record["poses"][0][key]) for key in ("rotation", "translation_angstrom")), score=0)
+    # Both the unguided and the docked file round to 0.001 Å.
+    np.testing.assert_allclose(read_model(root / "out/docked.cif").coordinates, pose.apply(adk_open), atol=3e-3)
+    assert record["warnings"] == []
+    assert "model_002.cif docked" in outcome.output
+
+
+def test_what_the_model_file_says_besides_positions_is_kept(root, outcome):
+    before = gemmi.cif.read(str(root / "adk.embedding/unguided/model_002.cif")).sole_block()
+    after = gemmi.cif.read(str(root / "out/docked.cif")).sole_block()
+    assert list(after.find_values("_entity_poly_seq.mon_id")) == list(before.find_values("_entity_poly_seq.mon_id"))
+    assert list(after.find_values("_atom_site.label_seq_id")) == list(before.find_values("_atom_site.label_seq_id"))
+    assert after.find_value("_classfold_docking.model") == "model_002.cif"
+
+
+def test_a_model_of_ones_own_keeps_its_atoms(root, adk_topology, adk_open, tmp_path):
+    kept = adk_topology.residue_number <= 110
+    structure, chain = gemmi.Structure(), gemmi.Chain("A")
+    for number in range(1, 111):
+        residue = gemmi.Residue()
+        residue.seqid = gemmi.SeqId(str(number))
+        for i in np.flatnonzero(adk_topology.residue_number == number):
+            residue.name = str(adk_topology.residue_name[i])
+            atom = gemmi.Atom()
+            atom.name, atom.element = str(adk_topology.atom_name[i]), gemmi.Element(str(adk_topology.element[i]))
+            atom.pos = gemmi.Position(*adk_open[i])
+            residue.add_atom(atom)
+        hydrogen = gemmi.Atom()
+        hydrogen.name, hydrogen.element, hydrogen.pos = "H", gemmi.Element("H"), residue[0].pos
+        residue.add_atom(hydrogen)
+        chain.add_residue(residue)
+    for name in ("1", "2"):
+        model = gemmi.Model(name)
+        model.add_chain(chain)
+        structure.add_model(model)
+    structure.cell = gemmi.UnitCell(50, 60, 70, 90, 90, 90)
+    structure.spacegroup_hm = "P 21 21 21"
+    structure.write_pdb(str(tmp_path / "mine.pdb"))
+    more = ("--initial-model", str(tmp_path / "mine.pdb"), "--sequence", str(root / "adk.sequence"))
+    outcome = run(root, "own", *more)
+    assert outcome.exit_code == 0, outcome.output
+    docked = gemmi.read_structure(str(root / "own/docked.cif"))
+    assert len(docked) == 1 and docked.cell.is_crystal() is False
+    assert docked[0].count_atom_sites() == kept.sum() + 110
+    record = json.loads((root / "own/docking.json").read_text())
+    assert any(f"has {kept.sum()} of the 1655 atoms" in warning for warning in record["warnings"])
+    assert all(f"warning: {warning}" in outcome.output for warning in record["warnings"])
+
+
+def test_a_map_of_noise_gives_a_warning_not_an_error(root, adk_topology, adk_closed, tmp_path):
+    noise = np.random.default_rng(1).normal(size=(36, 40, 38)).astype(np.float32)
+    write_map_folder(tmp_path / "adk.open.map", "adk", "open", DensityMap(noise, 2.0, np.zeros(3)))
+    write_model(tmp_path / "closed.cif", adk_topology, adk_closed, title="closed")
+    outcome = run(tmp_path, "out", "--initial-model", str(tmp_path / "closed.cif"))
+    assert outcome.exit_code == 0, outcome.output
+    assert "warning: the model correlates only" in outcome.output
+    assert json.loads((tmp_path / "out/docking.json").read_text())["warnings"]
+
+
+def pose(score: float) -> Pose:
+    return Pose(np.eye(3), np.zeros(3), score)
+
+
+@pytest.mark.parametrize(
+    ("scores", "mirror", "words"),
+    [
+        ((0.8, 0.5), 0.4, []),
+        ((0.3, 0.1), 0.2, ["correlates only 0.30"]),
+        ((0.8, 0.79), 0.4, ["symmetric"]),
+        ((0.8, 0.5), 0.9, ["wrong hand"]),
+    ],
+)
+def test_doubts_are_said(scores, mirror, words):
+    warnings = dock_model.doubts([pose(score) for score in scores], mirror)
+    assert len(warnings) == len(words)
+    assert all(word in warning for word, warning in zip(words, warnings, strict=True))
+
+
+def test_a_map_smaller_than_the_model_is_refused_and_nothing_is_written(root, tmp_path, adk_topology, adk_closed):
+    small = DensityMap(np.arange(512, dtype=np.float32).reshape(8, 8, 8), 2.0, np.zeros(3))
+    write_map_folder(tmp_path / "adk.open.map", "adk", "open", small)
+    outcome = run(tmp_path, "out", "--embedding", str(root / "adk.embedding"))
+    assert isinstance(outcome.exception, InputError) and "8 x 8 x 8 voxels" in str(outcome.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_choices_of_models_are_refused(root, tmp_path):
+    both = run(root, "no", "--initial-model", "x.cif", "--embedding", str(root / "adk.embedding"))
+    assert "one of the two" in str(both.exception)
+    assert "one of the two" in str(run(root, "no").exception)
+    (tmp_path / "empty").mkdir()
+    assert "no model_*.cif" in str(run(root, "no", "--embedding", str(tmp_path / "empty")).exception)
+    (tmp_path / "broken.cif").write_text("not a model")
+    broken = run(root, "no", "--initial-model", str(tmp_path / "broken.cif"))
+    assert isinstance(broken.exception, InputError)
+    assert not (root / "no").exists()
