@@ -60,9 +60,13 @@ class Geometry:
 
     @property
     def wrong_hand_fraction(self) -> float:
-        """Share of D amino acids or of left-handed helical turns, the larger one; 0 where unknown."""
-        known = [f for f in (self.l_fraction, self.right_helix_fraction) if f is not None]
-        return 1.0 - min(known, default=1.0)
+        """Share of D amino acids or, where they are the majority, of left-handed helical turns; 0 where unknown.
+
+        Real chains have a left-handed turn here and there: only a majority of them is a wrong hand.
+        """
+        right = 1.0 if self.right_helix_fraction is None else self.right_helix_fraction
+        amino_acids = 1.0 if self.l_fraction is None else self.l_fraction
+        return 1.0 - min(amino_acids, right if right < 0.5 else 1.0)
 
 
 class GeometryJudge:

@@ -14,8 +14,8 @@ CONFIDENCE_WEIGHT = 0.02
 
 RANKING_RULE = (
     f"score = CC_mask - {CLASH_WEIGHT:g} min(1, clashscore / {CLASHSCORE_LIMIT:g}) "
-    f"- {CHAIN_WEIGHT:g} (share of CA-CA outliers) - {HAND_WEIGHT:g} (share of residues or helical turns "
-    f"of the wrong hand) + {CONFIDENCE_WEIGHT:g} confidence; highest first, equal scores by sample number; "
+    f"- {CHAIN_WEIGHT:g} (share of CA-CA outliers) - {HAND_WEIGHT:g} (share of D amino acids or, if most, "
+    f"of left-handed helical turns) + {CONFIDENCE_WEIGHT:g} confidence; highest first, equal scores by sample number; "
     "a sample that is not finite, is mostly outside of the map or has no defined correlation is rejected"
 )
 

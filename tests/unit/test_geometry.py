@@ -8,7 +8,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from classfold.bonds import COMPONENTS, component_bonds, covalent_bonds, within_bonds
-from classfold.geometry import GeometryJudge
+from classfold.geometry import Geometry, GeometryJudge
 from classfold.structure import ChainRecord, Topology
 
 
@@ -62,7 +62,7 @@ def test_real_frames_are_sound_and_their_mirror_images_have_the_wrong_hand(judge
         found = judge.judge(frame)
         assert found.clashscore < 10 and found.ca_pairs == 213
         assert found.l_fraction == 1 and found.right_helix_fraction > 0.95
-        assert found.wrong_hand_fraction < 0.05
+        assert found.wrong_hand_fraction == 0
         mirror = judge.judge(frame * [1, 1, -1])
         assert mirror.l_fraction == 0 and mirror.wrong_hand_fraction == 1
         assert (mirror.clashes, mirror.ca_outliers) == (found.clashes, found.ca_outliers)
@@ -151,3 +151,11 @@ def test_a_target_without_protein_has_no_hand():
     found = GeometryJudge(topology_of(rows)).judge(np.array([[0, 0, 0], [5.5, 0, 0]]))
     assert found.l_fraction is None and found.right_helix_fraction is None
     assert found.wrong_hand_fraction == 0 and found.ca_outlier_fraction == 0
+
+
+@pytest.mark.parametrize(
+    ("l_fraction", "right_helix", "wrong"),
+    [(1, 0.9, 0), (0.98, 0.9, 0.02), (1, 0.3, 0.7), (0, 0, 1), (None, 0.1, 0.9), (0.4, None, 0.6)],
+)
+def test_a_stray_left_handed_turn_is_no_wrong_hand(l_fraction, right_helix, wrong):
+    assert Geometry(0, 0.0, 0, 9, l_fraction, right_helix).wrong_hand_fraction == pytest.approx(wrong)

@@ -45,5 +45,5 @@ def test_the_best_come_first_equals_keep_their_order_and_the_rejected_are_left_o
 
 
 def test_the_rule_that_is_recorded_names_what_it_weighs():
-    for word in ("CC_mask", "clashscore", "CA-CA", "hand", "confidence", "rejected"):
+    for word in ("CC_mask", "clashscore", "CA-CA", "left-handed", "confidence", "rejected"):
         assert word in RANKING_RULE
