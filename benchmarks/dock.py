@@ -70,9 +70,7 @@ class Result(NamedTuple):
     cpu: float
 
 
-def simulated_map(
-    atoms: torch.Tensor, weights: torch.Tensor, resolution: float, noise: float, seed: int
-) -> DensityMap:
+def simulated_map(atoms: torch.Tensor, weights: torch.Tensor, resolution: float, noise: float, seed: int) -> DensityMap:
     """A map of atoms ``(n, 3)`` in a box that is not cubic, with noise of the map's own resolution."""
     generator = torch.Generator().manual_seed(seed)
     voxel = max(resolution / 3, 1.0)
@@ -100,9 +98,7 @@ def compare(pose: Pose, model: torch.Tensor, target: torch.Tensor) -> tuple[floa
     return rmsd, rmsd <= RMSD_LIMIT_ANGSTROM or near
 
 
-def run_powerfit(
-    model: np.ndarray, elements: np.ndarray, density_map: DensityMap, resolution: float
-) -> float:
+def run_powerfit(model: np.ndarray, elements: np.ndarray, density_map: DensityMap, resolution: float) -> float:
     """Seconds that PowerFit takes for one such docking at 10 degrees on one core."""
     from powerfit_em.powerfit import main as powerfit
 
@@ -143,9 +139,7 @@ def print_table(results: list[Result]) -> None:
         )
 
 
-def dock_case(
-    atoms: torch.Tensor, models: dict[str, torch.Tensor], weights: np.ndarray, case: Case
-) -> list[Result]:
+def dock_case(atoms: torch.Tensor, models: dict[str, torch.Tensor], weights: np.ndarray, case: Case) -> list[Result]:
     """Dock each of the models into one map of ``atoms``."""
     single = atoms.float(), torch.tensor(weights).float()
     density_map = simulated_map(*single, case.resolution, case.noise, case.seed)

@@ -126,9 +126,7 @@ def doubts(poses: list[Pose], mirror_score: float) -> list[str]:
     return warnings
 
 
-def dock_all(
-    models: list[Path], density_map: DensityMap, resolution: float, seed: int, device: str
-) -> list[Docked]:
+def dock_all(models: list[Path], density_map: DensityMap, resolution: float, seed: int, device: str) -> list[Docked]:
     """Dock each model, best score first."""
     docked = []
     for path in models:

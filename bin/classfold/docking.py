@@ -161,7 +161,7 @@ def _step_lengths(first: float, last: float, count: int) -> Tensor:
 
 def _source_field(density_map: DensityMap, device: str) -> Field:
     """The map in units of its standard deviation, its background (the median of the box's faces) at zero."""
-    density = torch.as_tensor(density_map.density, dtype=torch.float32, device=device)
+    density = torch.tensor(density_map.density, dtype=torch.float32, device=device)
     faces = [density.select(axis, side).flatten() for axis in range(3) for side in (0, -1)]
     return Field((density - torch.cat(faces).median()) / density.std(), density_map.grid)
 

@@ -13,6 +13,8 @@ from classfold.density import Grid, gaussian_sigma, simulate_density
 from classfold.rotations import rotation_from_vector
 from classfold.superposition import apply_pose
 
+ADAM_DECAYS = (0.8, 0.95)
+"""Of the running means of slope and squared slope: short ones, for runs of some forty steps."""
 MASK_DENSITY_SHARE = 0.02
 """The model's mask is where its density exceeds this share of its maximum."""
 
@@ -113,7 +115,7 @@ def interpolate(field: Field, points: Tensor) -> Tensor:
 
 
 def ascend(model: RigidModel, poses: Poses, field: Field, steps_angstrom: Tensor) -> tuple[Poses, Tensor]:
-    """Move poses uphill on the overlap ``sum_i w_i B(R x_i + t)`` with Adam, all of them at once.
+    """Move poses uphill on the overlap ``sum_i w_i B(R x_i + t)`` with Adam (Kingma and Ba 2015), all at once.
 
     The overlap is the inner product of the model's density with the map where ``B`` is the map convolved
     with an atom's Gaussian. The norm of the model's density does not change when it moves, so the highest
@@ -135,28 +137,29 @@ def ascend(model: RigidModel, poses: Poses, field: Field, steps_angstrom: Tensor
     """
     radius = max(model.radius_of_gyration, 1.0)
     share = model.weights / model.weights.sum()
-    moves = poses.rotation.new_zeros(len(poses.rotation), 6).requires_grad_()
-    optimiser = torch.optim.Adam([moves], betas=(0.8, 0.95), maximize=True)
+    moves = poses.rotation.new_zeros(len(poses.rotation), 6)
 
-    def moved() -> Poses:
+    def moved(moves: Tensor) -> Poses:
         turn = rotation_from_vector(moves[:, :3] / radius)
         return Poses(turn @ poses.rotation, poses.translation + moves[:, 3:])
 
-    def overlaps() -> Tensor:
-        return interpolate(field, apply_pose(*moved(), model.points)) @ share
+    def overlaps(moves: Tensor) -> Tensor:
+        return interpolate(field, apply_pose(*moved(moves), model.points)) @ share
 
-    for step in steps_angstrom.tolist():
-        optimiser.param_groups[0]["lr"] = step
-        optimiser.zero_grad()
-        overlaps().sum().backward()
-        optimiser.step()
-    with torch.no_grad():
-        return moved(), overlaps()
+    mean, variance = torch.zeros_like(moves), torch.zeros_like(moves)
+    mean_decay, variance_decay = ADAM_DECAYS
+    # Written out, because importing torch.optim takes longer than a docking.
+    for number, length in enumerate(steps_angstrom.tolist(), start=1):
+        variable = moves.requires_grad_()
+        (slope,) = torch.autograd.grad(overlaps(variable).sum(), variable)
+        mean = torch.lerp(slope, mean, mean_decay)
+        variance = torch.lerp(slope.square(), variance, variance_decay)
+        scale = (variance / (1 - variance_decay**number)).sqrt().clamp(min=torch.finfo(slope.dtype).tiny)
+        moves = moves.detach() + length * mean / (1 - mean_decay**number) / scale
+    return moved(moves), overlaps(moves)
 
 
-def model_density(
-    model: RigidModel, resolution_angstrom: float, spacing_angstrom: float
-) -> tuple[Tensor, Tensor]:
+def model_density(model: RigidModel, resolution_angstrom: float, spacing_angstrom: float) -> tuple[Tensor, Tensor]:
     """Sample points ``(m, 3)`` inside the model's mask, in its own frame, and its density ``(m,)`` there."""
     reach = 4 * gaussian_sigma(resolution_angstrom)
     low, high = model.points.amin(0) - reach, model.points.amax(0) + reach
