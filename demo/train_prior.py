@@ -86,14 +86,17 @@ WARM_UP_STEPS = 100
 DECAY_FRACTION = 0.75
 EMA_DECAY = 0.998
 SAMPLES_PER_STEP = 8
+P_MEAN, P_STD = -1.0, 1.4
+"""Of the logarithm of sigma / 16 Å: where the sample has to find its orientation, 1 to 20 Å, is trained most."""
 CLOSED_RMSD_ANGSTROM = 1.3
 CLOSED_BIAS = 100.0
 """How much more often than its share a closed frame is drawn where the noise hides the conformation."""
 BIAS_SIGMA_ANGSTROM = 8.0
 CODE_LENGTH_ANGSTROM = 8.0
+CODE_VECTOR_ANGSTROM = 2.0
 CORE = [*range(29), *range(67, 117), *range(160, 214)]
 """Residues of the core domain, counted from 0."""
-RIDGE = 1e-7
+RIDGE = 1e-10
 LABEL = "miniature Boltz-1: a demonstration, not a predictor"
 
 
@@ -115,19 +118,50 @@ def make_model(seed: int) -> Boltz1:
     return model
 
 
-def residue_code(ca_positions: Tensor) -> Tensor:
-    """Where residues (n, 3) stand in Å, as waves of two lengths, (n, 15)."""
-    scaled = (ca_positions - ca_positions.mean(dim=0)) / CODE_LENGTH_ANGSTROM
-    waves = [wave(scaled * factor) for factor in (1.0, 2.0) for wave in (torch.sin, torch.cos)]
-    return torch.cat([scaled, *waves], dim=1)
+def atom_keys(target: Target) -> list[tuple[int, str, str]]:
+    """Residue index, residue name and atom name of every atom of a target."""
+    table = atom_table(target)
+    return list(zip(table["residue_number"] - 1, table["residue_name"], table["atom_name"], strict=True))
 
 
-def fit_trunk(model: Boltz1, features: dict[str, Tensor], closed: Tensor, opened: Tensor) -> None:
-    """Fit the read-out of the trunk's single representation to the two end structures' CA positions (n, 3)."""
-    core = superpose(opened[CORE], closed[CORE])
-    position = torch.arange(len(closed))[:, None] / len(closed) * 2 * math.pi * 2.0 ** torch.arange(5)
-    code = [residue_code(closed), residue_code(apply_pose(*core, opened)), position.sin(), position.cos()]
-    target = torch.cat(code, dim=1)
+def residue_vectors(model: Tensor, keys: list[tuple[int, str, str]]) -> tuple[Tensor, Tensor]:
+    """CA of a model (n_atoms, 3), and N, C, O, CB and side-chain end relative to them: (n, 3), (n, 5, 3) in Å."""
+    residues: dict[int, dict[str, Tensor]] = {}
+    for (residue, _, name), position in zip(keys, model, strict=True):
+        residues.setdefault(residue, {})[name] = position
+    ca, vectors = [], []
+    for atoms in residues.values():
+        last = list(atoms.values())[-1]
+        ends = [atoms["N"], atoms["C"], atoms["O"], atoms.get("CB", atoms["CA"]), last]
+        ca.append(atoms["CA"])
+        vectors.append(torch.stack(ends) - atoms["CA"])
+    return torch.stack(ca), torch.stack(vectors)
+
+
+def residue_code(ca: Tensor, vectors: Tensor, n_waves: int) -> Tensor:
+    """Where residues stand and how they are turned: position, waves of it, and their vectors, in unit scale."""
+    scaled = (ca - ca.mean(dim=0)) / CODE_LENGTH_ANGSTROM
+    waves = [wave(scaled * (1 + i)) for i in range(n_waves) for wave in (torch.sin, torch.cos)]
+    return torch.cat([scaled, *waves, vectors.flatten(1) / CODE_VECTOR_ANGSTROM], dim=1)
+
+
+def trunk_code(ends: Tensor, keys: list[tuple[int, str, str]]) -> Tensor:
+    """What the trunk is to say of every residue, (n, 64): its place in both end structures (2, n_atoms, 3)."""
+    closed, closed_vectors = residue_vectors(ends[0], keys)
+    opened, opened_vectors = residue_vectors(ends[1], keys)
+    rotation, translation = superpose(opened[CORE], closed[CORE])
+    place = torch.arange(len(closed))[:, None] / len(closed) * 2 * math.pi * 2.0 ** torch.arange(5)
+    code = [
+        residue_code(closed, closed_vectors, n_waves=2),
+        residue_code(apply_pose(rotation, translation, opened), opened_vectors @ rotation.mT, n_waves=1),
+        place.sin(),
+        place.cos(),
+    ]
+    return torch.cat(code, dim=1)[:, : HYPERPARAMETERS["token_s"]]
+
+
+def fit_trunk(model: Boltz1, features: dict[str, Tensor], target: Tensor) -> None:
+    """Fit the read-out of the trunk's single representation to a target (n, token_s) by ridge regression."""
     transition = model.pairformer_module.layers[-1].transition_s
     seen: dict[str, Tensor] = {}
     with torch.no_grad():
@@ -136,19 +170,12 @@ def fit_trunk(model: Boltz1, features: dict[str, Tensor], closed: Tensor, opened
         single = run_trunk(model, features, recycling_steps=0).s[0]
         hook.remove()
         hidden = seen["hidden"].double()
-        n_code = target.shape[1]
-        wanted = (target - single[:, :n_code]).double()
         normal = hidden.mT @ hidden
         ridge = RIDGE * normal.diagonal().mean() * torch.eye(len(normal), dtype=torch.float64)
-        transition.fc3.weight[:n_code] = torch.linalg.solve(normal + ridge, hidden.mT @ wanted).mT.float()
-        fitted = run_trunk(model, features, recycling_steps=0).s[0, :, :n_code]
+        wanted = (target - single).double()
+        transition.fc3.weight.copy_(torch.linalg.solve(normal + ridge, hidden.mT @ wanted).mT)
+        fitted = run_trunk(model, features, recycling_steps=0).s[0]
     click.echo(f"trunk fitted: {float((fitted - target).square().mean().sqrt()):.3f} rms of unit waves")
-
-
-def atom_keys(target: Target) -> list[tuple[int, str, str]]:
-    """Residue index, residue name and atom name of every atom of a target."""
-    table = atom_table(target)
-    return list(zip(table["residue_number"] - 1, table["residue_name"], table["atom_name"], strict=True))
 
 
 def rmsd_to_closed(frames: np.ndarray) -> np.ndarray:
@@ -161,11 +188,10 @@ def rmsd_to_closed(frames: np.ndarray) -> np.ndarray:
 
 
 def draw_sigmas(generator: torch.Generator) -> Tensor:
-    """Noise levels of one batch in Å, (SAMPLES_PER_STEP,): half for local geometry, half for fold and hand."""
-    half = SAMPLES_PER_STEP // 2
-    quantiles = (torch.arange(half) + torch.rand(half, generator=generator)) / half
-    normal = math.sqrt(2) * torch.erfinv(2 * quantiles.clamp(1e-4, 1 - 1e-4) - 1)
-    return 16.0 * torch.cat([-1.2 + 1.5 * normal, 0.3 + 1.3 * normal]).exp()
+    """Noise levels of one batch in Å, (SAMPLES_PER_STEP,): log-normal, one from each quantile."""
+    places = torch.arange(SAMPLES_PER_STEP) + torch.rand(SAMPLES_PER_STEP, generator=generator)
+    normal = math.sqrt(2) * torch.erfinv((2 * places / SAMPLES_PER_STEP - 1).clamp(-1 + 2e-4, 1 - 2e-4))
+    return 16.0 * (P_MEAN + P_STD * normal).exp()
 
 
 def draw_frames(sigmas: Tensor, is_closed: Tensor, generator: torch.Generator) -> Tensor:
@@ -195,7 +221,7 @@ def write_weights(model: Boltz1, folder: Path) -> None:
 
 @click.command(context_settings={"show_default": True})
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder for the weights.")
-@click.option("--steps", default=5600, help="Optimiser steps.")
+@click.option("--steps", default=7500, help="Optimiser steps.")
 @click.option("--seed", default=1, help="Seed of weights, noise and order.")
 @click.option(
     "--compiled", is_flag=True, help="Compile the network first: minutes once, then a third faster."
@@ -214,10 +240,8 @@ def main(output: Path, steps: int, seed: int, compiled: bool, report_every: int)
     model = make_model(seed).eval()
     with torch.no_grad():
         variants = [featurise(target, {}, seed=index) for index in range(FEATURE_VARIANTS)]
-        is_ca = torch.tensor([name == "CA" for _, _, name in atom_keys(target)])
-        last_of_first = FRAMES_OF_FIRST - 1
-        ends = torch.from_numpy(coordinates[[0, last_of_first]])[:, is_ca]
-        fit_trunk(model, variants[0], ends[0], ends[1])
+        ends = torch.from_numpy(coordinates[[0, FRAMES_OF_FIRST - 1]])
+        fit_trunk(model, variants[0], trunk_code(ends, atom_keys(target)))
         embedding = run_trunk(model, variants[0], recycling_steps=0)
     for features in variants:
         features["atom_resolved_mask"] = features["atom_pad_mask"].bool()
