@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 from boltz.model.models.boltz1 import Boltz1
-from train_prior import HYPERPARAMETERS
+from miniature import HYPERPARAMETERS
 
 from classfold.prior import seeded
 from classfold.weights import WeightsFolder, sha256_of, write_digests
