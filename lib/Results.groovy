@@ -9,6 +9,8 @@ import nextflow.file.FileHelper
 class Results {
 
     private static final List<String> KEPT = ['cif', 'csv', 'json', 'png']
+    private static final List<String> SHOWN = ['target', 'class', 'n_samples', 'cc_mask', 'unguided_cc_mask', 'clashes', 'confidence',
+        'best_ca_rmsd_angstrom', 'unguided_ca_rmsd_angstrom', 'n_warnings']
 
     /** adk.open.map -> adk/open/map; models and samples of a class go to its own folder. */
     static String place(String folder) {
@@ -62,11 +64,17 @@ class Results {
         digest.digest().encodeHex().toString()
     }
 
-    /** summary.csv as aligned columns. */
+    /** The columns of summary.csv that decide whether one looks further, aligned; all of them are in the file. */
     static String table(String csv) {
-        def rows = csv.readLines().findAll { it }.collect { it.split(',', -1)*.replace('"', '') as List }
-        def width = rows.transpose().collect { column -> column*.size().max() }
-        rows.collect { row -> '  ' + [row, width].transpose().collect { cell, size -> cell.padRight(size + 2) }.join('').stripTrailing() }
+        def (header, rows) = csv.readLines().findAll { it }.collect { Samplesheet.split(it, ',') }.with { [it.head(), it.tail()] }
+        def columns = header.findIndexValues { it in SHOWN }.findAll { index -> rows.any { it[index as int] } }
+        def lines = [columns.collect { header[it as int] }] + rows.collect { row -> columns.collect { short_form(row[it as int]) } }
+        def width = lines.transpose().collect { column -> column*.size().max() }
+        lines.collect { line -> '  ' + [line, width].transpose().collect { cell, size -> cell.padRight(size + 2) }.join('').stripTrailing() }
             .join('\n')
+    }
+
+    private static String short_form(String cell) {
+        cell ==~ /-?\d+\.\d{3,}/ ? (cell as BigDecimal).setScale(2, java.math.RoundingMode.HALF_UP).toString() : cell
     }
 }

@@ -50,7 +50,7 @@ class Samplesheet {
     }
 
     /** Cells of one line; a quoted cell may hold the delimiter, and a doubled quote inside it is a quote. */
-    private static List<String> split(String line, String delimiter) {
+    static List<String> split(String line, String delimiter) {
         def cells = [new StringBuilder()]
         boolean quoted = false
         for (int i = 0; i < line.size(); i++) {
