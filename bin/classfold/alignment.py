@@ -16,7 +16,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import FrameType
 
 import pandas as pd
@@ -207,12 +207,22 @@ def _client_messages() -> Iterator[_LastMessage]:
     """Listen to Boltz's client, and let it unpack archives only inside the folder they are for."""
     logger, handler = logging.getLogger("boltz.data.msa.mmseqs2"), _LastMessage()
     logger.addHandler(handler)
-    tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)
+    extract_all = tarfile.TarFile.extractall
+
+    def extract_inside(archive: tarfile.TarFile, path: str = ".") -> None:
+        for member in archive.getmembers():
+            place = PurePosixPath(member.name)
+            if place.is_absolute() or ".." in place.parts or not (member.isfile() or member.isdir()):
+                raise tarfile.TarError(f"the archive holds {member.name!r}, which is no plain file of its own")
+        extract_all(archive, path)
+
+    # The standard library's own filter came with Python 3.11.4; Debian 12 has 3.11.2.
+    tarfile.TarFile.extractall = extract_inside  # type: ignore[method-assign, assignment]
     try:
         yield handler
     finally:
         logger.removeHandler(handler)
-        del tarfile.TarFile.extraction_filter
+        tarfile.TarFile.extractall = extract_all  # type: ignore[method-assign]
 
 
 def alignments_from_server(
