@@ -22,7 +22,8 @@ FLAGS = (
     "--disable-component-update",
     "--no-first-run",
 )
-PATIENCE_SECONDS = 300
+# Drawing without a GPU on a core that others use as well has taken minutes.
+PATIENCE_SECONDS = 900
 
 
 class Browser:
