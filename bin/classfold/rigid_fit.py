@@ -15,6 +15,7 @@ from classfold.superposition import apply_pose
 
 ADAM_DECAYS = (0.8, 0.95)
 """Of the running means of slope and squared slope: short ones, for runs of some forty steps."""
+VALUES_PER_PORTION = 2**24
 MASK_DENSITY_SHARE = 0.02
 """The model's mask is where its density exceeds this share of its maximum."""
 
@@ -166,7 +167,13 @@ def model_density(model: RigidModel, resolution_angstrom: float, spacing_angstro
     n_x, n_y, n_z = (int(n) + 1 for n in ((high - low) / spacing_angstrom).ceil())
     x, y, z = (float(value) for value in low)
     grid = Grid((n_z, n_y, n_x), spacing_angstrom, (x, y, z))
-    density = simulate_density(model.points[None], model.weights, resolution_angstrom, grid)[0]
+    # Atoms by the portion: the simulation holds a plane of the grid for each atom at once.
+    portion = max(1, VALUES_PER_PORTION // (n_z * n_y))
+    parts = zip(model.points.split(portion), model.weights.split(portion), strict=True)
+    density = sum(
+        (simulate_density(points[None], weights, resolution_angstrom, grid)[0] for points, weights in parts),
+        start=model.points.new_zeros(grid.shape_zyx),
+    )
     inside = torch.nonzero(density > MASK_DENSITY_SHARE * density.max())
     return low + inside.flip(-1) * spacing_angstrom, density[inside.unbind(-1)]
 

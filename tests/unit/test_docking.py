@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from classfold import rigid_fit
 from classfold.density import Grid, gaussian_sigma, simulate_density
 from classfold.docking import (
     Pose,
@@ -227,3 +228,12 @@ def test_margin_of_one_pose_and_of_hopeless_ones():
     assert relative_margin([pose(0.8)]) == 1
     assert relative_margin([pose(0.8), pose(0.6)]) == pytest.approx(0.25)
     assert relative_margin([pose(-0.1), pose(-0.2)]) == 0
+
+
+def test_the_density_of_a_model_does_not_depend_on_the_portions_it_is_made_in(atoms, monkeypatch):
+    model = rigid_model(atoms, torch.ones(len(atoms), dtype=torch.float64)).to("cpu")
+    points, values = rigid_fit.model_density(model, RESOLUTION, 2.0)
+    monkeypatch.setattr(rigid_fit, "VALUES_PER_PORTION", 5000)
+    again, others = rigid_fit.model_density(model, RESOLUTION, 2.0)
+    torch.testing.assert_close(points, again)
+    torch.testing.assert_close(values, others)
