@@ -1,263 +1,34 @@
-"""Stage folders as the pipeline leaves them, made from frames of adenylate kinase, to try the report on.
-
-Maps are simulated from one frame per class, "models" are neighbouring frames with noise, and every number
-that can be measured on them (correlation, RMSD, displacement) is measured.
-"""
+"""Stage folders as the pipeline leaves them, made from frames of adenylate kinase, to try the report on."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import torch
 
-from classfold.density import Grid, simulate_density
-from classfold.maps import DensityMap, write_map
+from classfold.maps import DensityMap
 from classfold.records import write_json
-from classfold.structure import ChainRecord, Topology, write_model
+from classfold.structure import Topology, write_model
 from classfold.superposition import apply_pose, superpose
+from tests.report_stages import (
+    N_OPENING,
+    PATH,
+    STEPS,
+    UNIT_ANGSTROM,
+    Case,
+    fit,
+    losses,
+    make_class_map,
+    make_topology,
+    write_map_stage,
+    write_models,
+    write_sequence,
+)
 
-matplotlib.use("Agg")
-from matplotlib import pyplot
-
-ROOT = Path(__file__).resolve().parent.parent
-PATH = ROOT / "assets" / "demo" / "adk_path.npz"
-UNIT_ANGSTROM = 0.01
-N_OPENING = 98
-"""Frames below this number lead from the closed state to the open one."""
-RESOLUTION, VOXEL = 5.0, 1.6
-STEPS = {"warm_up": 100, "global": 50, "local": 25, "relaxation": 25}
-
-
-@dataclass
-class Case:
-    """What kind of run to imitate."""
-
-    targets: tuple[str, ...] = ("adk",)
-    classes: tuple[str, ...] = ("closed", "open")
-    n_samples: int = 6
-    reference: bool = True
-    confidence: bool = False
-    weights_label: str = "miniature Boltz-1: demonstration, not a predictor"
-    warnings: list[str] = field(default_factory=list)
-    source_map: str = "class_map.mrc"
-    chain: str = "A"
-
-
-def _topology(data: dict[str, np.ndarray], target: str, chain: str) -> Topology:
-    n = len(data["atom_name"])
-    sequence = "".join((ROOT / "assets" / "demo" / "adk.fasta").read_text().splitlines()[1:]).strip()
-    return Topology(
-        target=target,
-        chains=(ChainRecord(chain, "protein", 0, sequence),),
-        chain=np.full(n, chain),
-        residue_number=data["residue_number"],
-        residue_name=data["residue_name"].astype(str),
-        atom_name=data["atom_name"].astype(str),
-        element=data["element"].astype(str),
-        charge=np.zeros(n, int),
-        token_index=data["residue_number"] - 1,
-    )
-
-
-def _simulate(coordinates: np.ndarray, topology: Topology, grid: Grid) -> np.ndarray:
-    points = torch.from_numpy(coordinates.astype(np.float32))[None]
-    weights = torch.from_numpy(topology.atomic_numbers).float()
-    return simulate_density(points, weights, RESOLUTION, grid)[0].numpy()
-
-
-def _class_map(coordinates: np.ndarray, topology: Topology, noise: np.random.Generator) -> DensityMap:
-    low = coordinates.min(axis=0) - 12
-    sides = np.ceil((np.ptp(coordinates, axis=0) + 24) / VOXEL).astype(int)
-    grid = Grid(tuple(sides[::-1].tolist()), VOXEL, tuple(low.tolist()))
-    density = _simulate(coordinates, topology, grid)
-    density += noise.normal(0, 0.25 * density.std(), density.shape).astype(np.float32)
-    return DensityMap(density, VOXEL, low)
-
-
-def _fit(coordinates: np.ndarray, topology: Topology, class_map: DensityMap) -> tuple[float, np.ndarray]:
-    """Correlation around the whole model and around each residue (n_residues,)."""
-    simulated = _simulate(coordinates, topology, class_map.grid)
-    near = simulated > 0.1 * simulated.max()
-    total = float(np.corrcoef(simulated[near], class_map.density[near])[0, 1])
-    middle = np.array(
-        [coordinates[topology.residue_index == i].mean(axis=0) for i in range(topology.residue_index[-1] + 1)]
-    )
-    index = np.rint(class_map.index_of(middle)).astype(int)
-    local = []
-    for z, y, x in index:
-        window = tuple(slice(max(i - 2, 0), i + 3) for i in (z, y, x))
-        local.append(np.corrcoef(simulated[window].ravel(), class_map.density[window].ravel())[0, 1])
-    return total, np.array(local)
-
-
-def _picture(class_map: DensityMap, path: Path) -> None:
-    figure, axes = pyplot.subplots(1, 3, figsize=(7.5, 2.6))
-    for axis, name, panel in zip(axes, "zyx", range(3), strict=True):
-        axis.imshow(class_map.density.sum(axis=panel), cmap="gray")
-        axis.set_title(f"projection along {name}", fontsize=8)
-        axis.axis("off")
-    figure.savefig(path, dpi=90, bbox_inches="tight")
-    pyplot.close(figure)
-
-
-def _losses(n_samples: int, rng: np.random.Generator) -> pd.DataFrame:
-    stages = [stage for stage, count in STEPS.items() for _ in range(count)]
-    sigma = np.geomspace(2560, 0.006, len(stages))
-    rows = []
-    for sample in range(1, n_samples + 1):
-        offset = rng.uniform(0.7, 1.6)
-        for step, stage in enumerate(stages):
-            part = step - sum(list(STEPS.values())[: list(STEPS).index(stage)])
-            loss = {
-                "global": 260 * offset * np.exp(-part / 14) + 9,
-                "local": 0.9 * offset * np.exp(-part / 9) + 0.4,
-            }
-            strength = {"global": 0.25 - 0.2 * part / 50, "local": 0.5}.get(stage, 0.0)
-            value = loss[stage] * rng.normal(1, 0.03) if stage in loss else None
-            rows.append((sample, step, stage, sigma[step], strength, value))
-    columns = ["sample", "step", "stage", "sigma_angstrom", "guidance_strength", "loss"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _write_sequence(folder: Path, topology: Topology, case: Case) -> None:
-    folder.mkdir()
-    topology.write_atoms(folder / "atoms.csv")
-    sequence = topology.chains[0].sequence or ""
-    chain = {
-        "name": case.chain,
-        "type": "protein",
-        "entity": 0,
-        "sequence": sequence,
-        "n_residues": len(sequence),
-    }
-    record = {
-        "target": topology.target,
-        "n_atoms": topology.n_atoms,
-        "n_tokens": len(sequence),
-        "n_residues": len(sequence),
-        "mass_dalton": 23_600.0,
-        "sequence_sha256": "0" * 64,
-        "chains": [chain],
-        "msa": {case.chain: "none"},
-        "seed": 1,
-        "warnings": [],
-    }
-    write_json(record, folder / "target.json")
-
-
-def _write_map(folder: Path, class_map: DensityMap, target: str, name: str, case: Case) -> float:
-    folder.mkdir()
-    write_map(folder / "map.mrc", class_map)
-    _picture(class_map, folder / "map.png")
-    threshold = float(np.quantile(class_map.density, 1 - 30_000 / VOXEL**3 / class_map.density.size))
-    shape = list(class_map.density.shape)
-    record = {
-        "target": target,
-        "class": name,
-        "source_map": case.source_map,
-        "shape_zyx": shape,
-        "voxel_size_angstrom": VOXEL,
-        "origin_angstrom": class_map.origin_angstrom.tolist(),
-        "source": {
-            "shape_zyx": [side + 20 for side in shape],
-            "voxel_size_angstrom_xyz": [VOXEL] * 3,
-            "origin_angstrom": class_map.origin_angstrom.tolist(),
-            "axis_order": "xyz",
-            "mode": 2,
-        },
-        "resolution_angstrom": RESOLUTION,
-        "threshold": threshold,
-        "threshold_method": "sequence volume",
-        "threshold_evidence": "The level at which the density fills the volume of the sequence's mass.",
-        "enclosed_volume_angstrom3": 30_000.0,
-        "expected_volume_angstrom3": 1.21 * 23_600,
-        "n_cloud_points": 51,
-        "n_components_removed": 3,
-        "n_components_kept": 1,
-        "crop_angstrom": 12.0,
-        "seed": 1,
-        "warnings": list(case.warnings),
-    }
-    write_json(record, folder / "map.json")
-    return threshold
-
-
-def _write_models(
-    folder: Path,
-    topology: Topology,
-    samples: np.ndarray,
-    truth: np.ndarray,
-    docked: np.ndarray,
-    class_map: DensityMap,
-    name: str,
-    case: Case,
-) -> np.ndarray:
-    (folder / "samples").mkdir(parents=True)
-    fits = [_fit(sample, topology, class_map) for sample in samples]
-    order = np.argsort([-total for total, _ in fits])
-    ca = topology.ca_indices()
-
-    def rmsd(model: np.ndarray, chosen: np.ndarray | slice) -> float:
-        return float(np.sqrt(((model - truth)[chosen] ** 2).sum(-1).mean()))
-
-    rows = []
-    for rank, i in enumerate(order, start=1):
-        row = {"rank": rank, "sample": i + 1, "replicate": 1 + i % 3, "score": fits[i][0] - 0.01 * (i % 2)}
-        row |= {"cc_mask": fits[i][0], "clashes": int(3 * i), "clashscore": 1000 * 3 * i / topology.n_atoms}
-        row |= {"ca_outliers": int(i % 2), "confidence": 0.8 - 0.02 * i if case.confidence else None}
-        if case.reference:
-            row["reference_ca_rmsd_angstrom"] = rmsd(samples[i], ca)
-        rows.append(row)
-    pd.DataFrame(rows).to_csv(folder / "scores.csv", index=False)
-    best = int(order[0])
-    starts = topology.residue_starts
-    residues = pd.DataFrame(
-        {
-            "chain": topology.chain[starts],
-            "residue_number": topology.residue_number[starts],
-            "residue_name": topology.residue_name[starts],
-            "cc": fits[best][1],
-        }
-    )
-    residues["plddt"] = 90 - 10 * np.cos(np.arange(len(starts)) / 9) if case.confidence else None
-    residues.to_csv(folder / "residues.csv", index=False)
-    for i, sample in enumerate(samples):
-        write_model(
-            folder / "samples" / f"sample_{i + 1:03d}.cif", topology, sample, title=f"{name} sample {i + 1}"
-        )
-    write_model(
-        folder / "model.cif",
-        topology,
-        samples[best],
-        title=name,
-        b_factors=100 * fits[best][1][topology.residue_index],
-    )
-    reference = {
-        "best_ca_rmsd_angstrom": rmsd(samples[best], ca),
-        "unguided_ca_rmsd_angstrom": rmsd(docked, ca),
-        "best_all_atom_rmsd_angstrom": rmsd(samples[best], slice(None)),
-    }
-    record = {
-        "target": topology.target,
-        "class": name,
-        "best_sample": best + 1,
-        "n_samples": len(samples),
-        "cc_mask": fits[best][0],
-        "score": rows[0]["score"],
-        "clashes": rows[0]["clashes"],
-        "confidence": rows[0]["confidence"],
-        "ranking_rule": "CC_mask minus 0.01 per clash and 1,000 atoms",
-        "unguided": {"cc_mask": _fit(docked, topology, class_map)[0]},
-        "reference": reference if case.reference else None,
-        "warnings": [],
-    }
-    write_json(record, folder / "models.json")
-    return samples[best]
+__all__ = ["Case", "build"]
 
 
 def _write_class(
@@ -272,8 +43,8 @@ def _write_class(
     stem = f"{topology.target}.{name}"
     rng = np.random.default_rng(round(1000 * place))
     truth = frames[round(place * (len(frames) - 1))]
-    class_map = _class_map(truth, topology, rng)
-    _write_map(folder / f"{stem}.map", class_map, topology.target, name, case)
+    class_map = make_class_map(truth, topology, rng)
+    write_map_stage(folder / f"{stem}.map", class_map, topology.target, name, case)
     predicted = torch.from_numpy(frames[4])
     rotation, translation = superpose(predicted, torch.from_numpy(truth))
     docked = apply_pose(rotation, translation, predicted).numpy()
@@ -299,10 +70,8 @@ def _write_class(
     samples = (truth + wobble[:, topology.residue_index]).astype(np.float32)
     drawn = folder / f"{stem}.samples"
     drawn.mkdir()
-    _losses(case.n_samples, rng).to_csv(drawn / "losses.csv", index=False)
-    listed = [
-        {"sample": i + 1, "replicate": 1 + i % 3, "index": i // 3, "seed": i} for i in range(case.n_samples)
-    ]
+    losses(case.n_samples, rng).to_csv(drawn / "losses.csv", index=False)
+    listed = [{"sample": i + 1, "replicate": 1 + i % 3, "index": i // 3, "seed": i} for i in range(case.n_samples)]
     record = {
         "target": topology.target,
         "class": name,
@@ -318,7 +87,7 @@ def _write_class(
         "warnings": [],
     }
     write_json(record, drawn / "samples.json")
-    best = _write_models(folder / f"{stem}.models", topology, samples, truth, docked, class_map, name, case)
+    best = write_models(folder / f"{stem}.models", topology, samples, truth, docked, class_map, name, case)
     return best, class_map
 
 
@@ -336,16 +105,14 @@ def _write_comparison(
             distance = np.linalg.norm(moved[ca] - best[j][ca], axis=1)
             matrices["rmsd"][i, j] = np.sqrt((distance**2).mean())
             matrices["tm_score"][i, j] = (1 / (1 + (distance / 5.3) ** 2)).mean()
-            matrices["cross_fit"][i, j] = _fit(moved, topology, maps[j])[0]
+            matrices["cross_fit"][i, j] = fit(moved, topology, maps[j])[0]
             if i < j:
                 pair = {"class_a": names[i], "class_b": names[j]}
                 values = {"ca_rmsd_angstrom": matrices["rmsd"][i, j], "tm_score": matrices["tm_score"][i, j]}
                 pairs.append(pair | values | {"max_displacement_angstrom": float(distance.max())})
                 numbers = topology.residue_number[ca]
                 rows = zip(numbers, distance, strict=True)
-                moved_rows += [
-                    (names[i], names[j], topology.chain[0], number, value) for number, value in rows
-                ]
+                moved_rows += [(names[i], names[j], topology.chain[0], number, value) for number, value in rows]
     for name, values in matrices.items():
         table = pd.DataFrame(values, index=list(names), columns=list(names))
         table.to_csv(folder / f"{name}.csv", index_label="class")
@@ -363,8 +130,8 @@ def build(folder: Path, case: Case | None = None) -> Path:
         data = {name: file[name] for name in file.files}
     frames = data["coordinates"][data["frame"] < N_OPENING] * UNIT_ANGSTROM
     for target in case.targets:
-        topology = _topology(data, target, case.chain)
-        _write_sequence(folder / f"{target}.sequence", topology, case)
+        topology = make_topology(data, target, case.chain)
+        write_sequence(folder / f"{target}.sequence", topology, case)
         embedding = folder / f"{target}.embedding"
         embedding.mkdir()
         write_json({"target": target, "warnings": []}, embedding / "embedding.json")

@@ -198,7 +198,7 @@ def test_a_class_without_models_has_its_row_and_its_reasons(tmp_path):
     assert rows == summarise(run)
     assert rows[0]["cc_mask"] is None and rows[0]["n_warnings"] == 3
     assert "no models were made" in headline(run, rows)
-    assert overview_table(run, rows).rows[0][3].text is None
+    assert overview_table(run, rows).rows[0][4].text is None
     table = pd.read_csv(tmp_path / "summary.csv")
     record = json.loads((tmp_path / "summary.json").read_text())
     assert list(table.columns) == list(record["columns"]) == [column.name for column in COLUMNS]

@@ -9,7 +9,7 @@ from classfold.report.summary import Row
 from classfold.report.svg import number
 
 # Outside this range of enclosed over expected volume the contour deserves a look.
-PLAUSIBLE_VOLUME_RATIO = (0.6, 1.7)
+PLAUSIBLE_VOLUME_RATIO = (0.4, 2.0)
 DEMONSTRATION = "demonstration"
 
 
@@ -120,9 +120,7 @@ def model_sentences(result: ClassResult) -> list[str]:
     if record is None:
         return ["No model was selected for this class."]
     docked = (record.get("unguided") or {}).get("cc_mask")
-    said = [
-        f"Sample {record['best_sample']} of {record['n_samples']} fits the map best: CC_mask {record['cc_mask']:.3f}"
-    ]
+    said = [f"Sample {record['best_sample']} of {record['n_samples']} ranks first: CC_mask {record['cc_mask']:.3f}"]
     said[0] += f" (unguided model {docked:.3f})." if docked is not None else "."
     if docked is not None and docked >= record["cc_mask"]:
         said.append("The unguided model fits at least as well: guidance has added nothing here.")

@@ -82,6 +82,7 @@ def overview_table(run: Run, rows: list[Row]) -> Table:
         Head("Target", numeric=False),
         Head("Class", numeric=False),
         Head("Fit to the map", numeric=False, explained="cc-mask"),
+        Head("Warnings"),
         Head("CC_mask", explained="cc-mask"),
         Head("CC_mask unguided", explained="unguided"),
         Head("Samples"),
@@ -90,17 +91,20 @@ def overview_table(run: Run, rows: list[Row]) -> Table:
     ]
     if has_reference:
         heads += [Head("RMSD to known, Å", explained="rmsd"), Head("RMSD unguided, Å", explained="rmsd")]
-    heads.append(Head("Warnings"))
     drawn = []
     for row, result in zip(rows, run.classes, strict=True):
         best, unguided = row["cc_mask"], row["unguided_cc_mask"]
         confidence = _numeric(row["confidence"], 2)
         if row["confidence"] is None and result.models is not None:
             confidence = Cell("no confidence head", "")
+        own = f"warnings.{result.target}.{result.name}" if result.warnings else f"warnings.{result.target}"
+        count = row["n_warnings"]
+        warnings = Cell(f"⚠ {count}" if count else "none", count, own if count else None)
         cells = [
             Cell(row["target"], row["target"], f"target.{row['target']}"),
             Cell(row["class"], row["class"], result.anchor),
             Cell(dumbbell(unguided, best), "" if best is None else best),
+            warnings,
             _numeric(best, 3),
             _numeric(unguided, 3),
             _numeric(row["n_samples"], 0),
@@ -112,9 +116,6 @@ def overview_table(run: Run, rows: list[Row]) -> Table:
                 _numeric(row["best_ca_rmsd_angstrom"], 2),
                 _numeric(row["unguided_ca_rmsd_angstrom"], 2),
             ]
-        own = f"warnings.{result.target}.{result.name}" if result.warnings else f"warnings.{result.target}"
-        count = row["n_warnings"]
-        cells.append(Cell(f"⚠ {count}" if count else "none", count, own if count else None))
         drawn.append(cells)
     return Table(heads, drawn, sortable=len(drawn) > 1)
 
