@@ -84,8 +84,8 @@ def _other_samples(scores: pd.DataFrame | None, best: int) -> list[tuple[int, in
     if scores is None:
         return []
     scores = scores[scores["rank"].notna()]
-    ranked = zip(scores["rank"].astype(int), scores["sample"].astype(int), strict=True)
-    return [(rank, sample) for rank, sample in ranked if sample != best][:N_OTHER_SAMPLES]
+    ranked = zip(scores["rank"].tolist(), scores["sample"].tolist(), strict=True)
+    return [(int(rank), int(sample)) for rank, sample in ranked if sample != best][:N_OTHER_SAMPLES]
 
 
 def display_models(result: ClassResult, origin: np.ndarray) -> list[DisplayModel]:
