@@ -1,13 +1,11 @@
 """The miniature Boltz-1 of the demonstration: its sizes, its trunk, and how it is written.
 
-Its trunk is random but for its last read-out, which is fitted in one step (ridge regression) to say where each residue
-stands and how it is turned in the closed and in the open structure, as a real trunk would. So the trunk's output can be
-computed beforehand, and only the diffusion module is trained.
+Its trunk is random but for its last read-out, which is fitted in one step (ridge regression) to say of each residue
+what the diffusion module needs to know of it, as a real trunk would. So the trunk's output can be computed beforehand.
 """
 
 from __future__ import annotations
 
-import math
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -18,20 +16,18 @@ from torch import Tensor
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bin"))
+sys.path.insert(0, str(ROOT / "demo"))
 
 from boltz.data.types import Target
 from boltz.main import BoltzDiffusionParams
 from boltz.model.models.boltz1 import Boltz1
+from conformations import AtomKey
 
 from classfold.prior import atom_table, run_trunk, seeded
-from classfold.superposition import apply_pose, superpose
 from classfold.weights import WeightsFolder, sha256_of, write_digests
 
-AtomKey = tuple[int, str, str]
-"""Residue index from 0, residue name, atom name."""
-
 HYPERPARAMETERS = {
-    "atom_s": 32,
+    "atom_s": 64,
     "atom_z": 8,
     "token_s": 64,
     "token_z": 16,
@@ -58,19 +54,15 @@ HYPERPARAMETERS = {
         "dim_fourier": 64,
         "atom_encoder_depth": 1,
         "atom_encoder_heads": 4,
-        "token_transformer_depth": 4,
+        "token_transformer_depth": 8,
         "token_transformer_heads": 4,
-        "atom_decoder_depth": 1,
+        "atom_decoder_depth": 2,
         "atom_decoder_heads": 4,
         "conditioning_transition_layers": 1,
     },
     "diffusion_process_args": asdict(BoltzDiffusionParams()),
 }
 
-CODE_LENGTH_ANGSTROM = 8.0
-CODE_VECTOR_ANGSTROM = 2.0
-CORE = [*range(29), *range(67, 117), *range(160, 214)]
-"""Residues of the core domain, counted from 0."""
 RIDGE = 1e-10
 LABEL = "miniature Boltz-1: a demonstration, not a predictor"
 
@@ -97,42 +89,6 @@ def atom_keys(target: Target) -> list[AtomKey]:
     """Residue index, residue name and atom name of every atom of a target."""
     table = atom_table(target)
     return list(zip(table["residue_number"] - 1, table["residue_name"], table["atom_name"], strict=True))
-
-
-def residue_vectors(model: Tensor, keys: list[AtomKey]) -> tuple[Tensor, Tensor]:
-    """CA of a model (n_atoms, 3), and N, C, O, CB and side-chain end relative to them: (n, 3), (n, 5, 3) in Å."""
-    residues: dict[int, dict[str, Tensor]] = {}
-    for (residue, _, name), position in zip(keys, model, strict=True):
-        residues.setdefault(residue, {})[name] = position
-    ca, vectors = [], []
-    for atoms in residues.values():
-        last = list(atoms.values())[-1]
-        ends = [atoms["N"], atoms["C"], atoms["O"], atoms.get("CB", atoms["CA"]), last]
-        ca.append(atoms["CA"])
-        vectors.append(torch.stack(ends) - atoms["CA"])
-    return torch.stack(ca), torch.stack(vectors)
-
-
-def residue_code(ca: Tensor, vectors: Tensor, n_waves: int) -> Tensor:
-    """Where residues stand and how they are turned: position, waves of it, and their vectors, in unit scale."""
-    scaled = (ca - ca.mean(dim=0)) / CODE_LENGTH_ANGSTROM
-    waves = [wave(scaled * (1 + i)) for i in range(n_waves) for wave in (torch.sin, torch.cos)]
-    return torch.cat([scaled, *waves, vectors.flatten(1) / CODE_VECTOR_ANGSTROM], dim=1)
-
-
-def trunk_code(ends: Tensor, keys: list[AtomKey]) -> Tensor:
-    """What the trunk is to say of every residue, (n, 64): its place in both end structures (2, n_atoms, 3)."""
-    closed, closed_vectors = residue_vectors(ends[0], keys)
-    opened, opened_vectors = residue_vectors(ends[1], keys)
-    rotation, translation = superpose(opened[CORE], closed[CORE])
-    place = torch.arange(len(closed))[:, None] / len(closed) * 2 * math.pi * 2.0 ** torch.arange(5)
-    code = [
-        residue_code(closed, closed_vectors, n_waves=2),
-        residue_code(apply_pose(rotation, translation, opened), opened_vectors @ rotation.mT, n_waves=1),
-        place.sin(),
-        place.cos(),
-    ]
-    return torch.cat(code, dim=1)[:, : HYPERPARAMETERS["token_s"]]
 
 
 def fit_trunk(model: Boltz1, features: dict[str, Tensor], target: Tensor) -> None:
