@@ -13,6 +13,7 @@ SLOTS = 18
 """Functions of the residue that one layer can multiply with the three components of a vector."""
 CA_SCALE_ANGSTROM, BACKBONE_SCALE_ANGSTROM, SIDE_CHAIN_SCALE_ANGSTROM = 30.0, 3.0, 6.0
 CLOSED_SCALE_ANGSTROM = 10.0
+CONSTANT_FUNCTION = 3.0
 MODE_SCALE = 4.0
 """What drives a gate to its full width; modes in units of their spread."""
 
@@ -33,8 +34,9 @@ class ResidueFunctions:
     """Standard deviation of each mode's CA displacements in Å, (N_MODES,)."""
 
     def spanning(self) -> Tensor:
-        """All of them, and a last one that makes their norm the same for every residue."""
-        functions = torch.cat([function for function, _ in self._weighted()], dim=1)
+        """All of them, a constant, and a last one that makes their norm the same for every residue."""
+        constant = torch.full((len(self.ca), 1), CONSTANT_FUNCTION)
+        functions = torch.cat([*(function for function, _ in self._weighted()), constant], dim=1)
         squared = functions.square().sum(dim=1)
         return torch.cat([functions, (1.02 * squared.max() - squared).sqrt()[:, None]], dim=1)
 
