@@ -14,6 +14,8 @@ SLOTS = 18
 CA_SCALE_ANGSTROM, BACKBONE_SCALE_ANGSTROM, SIDE_CHAIN_SCALE_ANGSTROM = 30.0, 3.0, 6.0
 CLOSED_SCALE_ANGSTROM = 10.0
 CONSTANT_FUNCTION = 3.0
+CODE_SCALE = 3.0
+"""Large against the embedder's part of the conditioning's input."""
 MODE_SCALE = 4.0
 """What drives a gate to its full width; modes in units of their spread."""
 
@@ -34,24 +36,28 @@ class ResidueFunctions:
     """Standard deviation of each mode's CA displacements in Å, (N_MODES,)."""
 
     def spanning(self) -> Tensor:
-        """All of them, a constant, and a last one that makes their norm the same for every residue."""
+        """All of them, a constant, and three that make mean and norm the same for every residue."""
         constant = torch.full((len(self.ca), 1), CONSTANT_FUNCTION)
         functions = torch.cat([*(function for function, _ in self._weighted()), constant], dim=1)
-        squared = functions.square().sum(dim=1)
-        return torch.cat([functions, (1.02 * squared.max() - squared).sqrt()[:, None]], dim=1)
+        return level(functions, self.filling(functions))
 
     def code(self, width: int) -> Tensor:
         """What the trunk is to say of every residue, (n_residues, width): the principal part of all functions.
 
-        The last two channels make the norms of the functions and of the code the same for every residue, so that the
-        layer norms that follow are only a scale.
+        Mean and norm of the functions and of the code are made the same for every residue, so that the layer norms that
+        follow are only a scale.
         """
         weighted = torch.cat([weight * function for function, weight in self._weighted()], dim=1).double()
         left, _, _ = torch.linalg.svd(weighted - weighted.mean(dim=0), full_matrices=False)
-        principal = left[:, : width - 2].float() * len(left) ** 0.5
+        principal = left[:, : width - 4].float() * len(left) ** 0.5
         code = torch.cat([principal, self.spanning()[:, -1:] / 3], dim=1)
-        squared = code.square().sum(dim=1)
-        return torch.cat([code, (1.02 * squared.max() - squared).sqrt()[:, None]], dim=1)
+        return CODE_SCALE * level(code, self.filling(code))
+
+    @staticmethod
+    def filling(functions: Tensor) -> Tensor:
+        """What is missing to the largest norm, (n_residues, 1), the balance included."""
+        squared = functions.square().sum(dim=1) + functions.sum(dim=1) ** 2
+        return ((1.02 * squared.max() - squared) / 2).sqrt()[:, None]
 
     def _weighted(self) -> list[tuple[Tensor, Tensor | float]]:
         """Every function and how much its errors matter."""
@@ -65,6 +71,11 @@ class ResidueFunctions:
             (self.closed, CLOSED_SCALE_ANGSTROM),
             (self.side_chains, SIDE_CHAIN_SCALE_ANGSTROM),
         ]
+
+
+def level(functions: Tensor, filling: Tensor) -> Tensor:
+    """Functions (n_residues, n), their balance, and a filling with both signs: without mean, and of one norm."""
+    return torch.cat([functions, -functions.sum(dim=1, keepdim=True), filling, -filling], dim=1)
 
 
 def gate(value: Tensor) -> Tensor:
