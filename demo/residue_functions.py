@@ -34,6 +34,8 @@ class ResidueFunctions:
     side_chains: Tensor
     mode_spreads: Tensor
     """Standard deviation of each mode's CA displacements in Å, (N_MODES,)."""
+    backbone_mode_spread: Tensor
+    """The same of the first mode's displacements of the backbone relative to CA."""
 
     def spanning(self) -> Tensor:
         """All of them, a constant, and three that make mean and norm the same for every residue."""
@@ -123,4 +125,5 @@ def residue_functions(path: Conformations, pooling: Tensor, generator: torch.Gen
         closed=gate(torch.einsum("k,knd->nd", closed_amplitudes, ca_modes) / CLOSED_SCALE_ANGSTROM),
         side_chains=gate(mean[:, 1 + BACKBONE :].flatten(1) / SIDE_CHAIN_SCALE_ANGSTROM),
         mode_spreads=spreads,
+        backbone_mode_spread=backbone_mode.std(),
     )

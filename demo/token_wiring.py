@@ -23,7 +23,15 @@ import torch
 from boltz.model.models.boltz1 import Boltz1
 from conformations import BACKBONE, CLASSES, N_MODES, Conformations, noised
 from neurons import CONSTANT_VALUE, Neurons, hold, ridge, silence_attention, silence_norm
-from residue_functions import SIGMA_DATA_ANGSTROM, SLOTS, ResidueFunctions
+from residue_functions import (
+    BACKBONE_SCALE_ANGSTROM,
+    CA_SCALE_ANGSTROM,
+    CLOSED_SCALE_ANGSTROM,
+    MODE_SCALE,
+    SIGMA_DATA_ANGSTROM,
+    SLOTS,
+    ResidueFunctions,
+)
 from torch import Tensor
 
 from classfold.prior import Embedding
@@ -358,10 +366,19 @@ class TokenWiring:
         """Layer 3: where CA and the backbone are in the mean structure."""
         neurons = self._neurons(3)
         self._gate_slots(neurons, torch.cat([self.functions.backbone, self.functions.ca], dim=1))
+        self.place_directions = [[self._direction() for _ in range(BACKBONE + 1)] for _ in range(3)]
+        """Of the three components of N, C, O, CB and CA; all that adds to a place is put along its direction."""
         for axis in range(3):
-            for place in range(BACKBONE + 1):
-                slots = 3 * place + torch.arange(3)
-                neurons.linear(gated_component(axis, slots), 2 * self._direction())
+            for place, direction in enumerate(self.place_directions[axis]):
+                neurons.linear(2 * gated_component(axis, 3 * place + torch.arange(3)), direction)
+
+    def _amplitude_unit(self, neurons: Neurons, layer: int) -> float:
+        """What the read-out of an amplitude of one gives before a transition."""
+        sigmas = torch.full((16,), 1.0)
+        noisy, _, amplitudes = self.draw(sigmas)
+        before = neurons.norm(self.stream(sigmas, noisy, n_layers=layer), self.conditioning(sigmas))
+        read = (before @ amplitude_readout(0)).mean(dim=1)
+        return ((read * amplitudes[:, 0]).sum() / amplitudes[:, 0].square().sum()).item()
 
     def _write_modes(self) -> None:
         """Layer 4: how the amplitudes move CA, where the noise does not hide the path."""
@@ -369,12 +386,14 @@ class TokenWiring:
         hold(neurons.norm, BY_SIGMA, CONSTANT_VALUE * self._by_sigma(self._seen))
         n_modes = (SLOTS - 3) // 3
         self._gate_slots(neurons, self.functions.modes[:, : 3 * n_modes])
-        relative = self.functions.mode_spreads / self.functions.mode_spreads[0]
+        unit = self._amplitude_unit(neurons, layer=4)
         for axis in range(3):
-            output = self._direction()
             for mode in range(n_modes):
-                component = relative[mode] * gated_component(axis, 3 * mode + torch.arange(3))
-                neurons.product(8 * amplitude_readout(mode), 2 * component, output, {BY_SIGMA: 1.0})
+                scale = MODE_SCALE * self.functions.mode_spreads[mode] / CA_SCALE_ANGSTROM
+                component = 2 * scale * gated_component(axis, 3 * mode + torch.arange(3))
+                neurons.product(
+                    amplitude_readout(mode) / unit, component, self.place_directions[axis][BACKBONE], {BY_SIGMA: 1.0}
+                )
 
     @property
     def _seen(self) -> Tensor:
@@ -387,12 +406,17 @@ class TokenWiring:
         hold(neurons.norm, BY_SIGMA, CONSTANT_VALUE * self._by_sigma(1 - self._seen))
         functions = torch.cat([self.functions.backbone_mode, self.functions.closed], dim=1)
         self._gate_slots(neurons, functions)
+        unit = self._amplitude_unit(neurons, layer=5)
+        backbone = MODE_SCALE * self.functions.backbone_mode_spread / BACKBONE_SCALE_ANGSTROM
         for axis in range(3):
+            directions = self.place_directions[axis]
             for place in range(BACKBONE):
-                component = 2 * gated_component(axis, 3 * place + torch.arange(3))
-                neurons.product(8 * amplitude_readout(0), component, self._direction(), {CONSTANT: 1.0, BY_SIGMA: -1.0})
+                component = 2 * backbone * gated_component(axis, 3 * place + torch.arange(3))
+                seen = {CONSTANT: 1.0, BY_SIGMA: -1.0}
+                neurons.product(amplitude_readout(0) / unit, component, directions[place], seen)
             closed = gated_component(axis, 3 * BACKBONE + torch.arange(3))
-            neurons.linear(2 * closed, self._direction(), {BY_SIGMA: 1.0})
+            scale = CLOSED_SCALE_ANGSTROM / CA_SCALE_ANGSTROM
+            neurons.linear(2 * scale * closed, directions[BACKBONE], {BY_SIGMA: 1.0})
 
     def _write_side_chains(self) -> None:
         """Layers 6 and 7: where the side chains are; what the decoder has to know of the noise level."""
