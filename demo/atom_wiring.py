@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import torch
 from boltz.model.models.boltz1 import Boltz1
+from boltz.model.modules.transformers import ConditionedTransitionBlock
 from conformations import CLASSES, Conformations, atom_class, draw_frames, noised, place_modes, places
 from neurons import Neurons, hold, ridge, silence_norm
 from residue_functions import SIGMA_DATA_ANGSTROM
@@ -168,7 +169,7 @@ class AtomWiring:
         to_atoms[BY_NOISE], to_atoms[BY_DATA] = BY_NOISE_INPUT * by_noise, BY_DATA_INPUT * by_data
         to_atoms[BALANCE] = -to_atoms.sum(dim=0)
 
-    def _spread(self, transition: torch.nn.Module) -> tuple[float, Tensor]:
+    def _spread(self, transition: ConditionedTransitionBlock) -> tuple[float, Tensor]:
         """Standard deviation of the stream before a transition, and the atoms' normalised conditioning."""
         seen: dict[str, Tensor] = {}
         norms = transition.adaln

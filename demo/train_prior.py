@@ -37,7 +37,7 @@ from atom_wiring import AtomWiring
 from boltz.model.modules.diffusion import DiffusionModule
 from components import write_components
 from conformations import Conformations, conformations, draw_frames, noised
-from miniature import HYPERPARAMETERS, atom_keys, fit_trunk, make_model, write_weights
+from miniature import atom_keys, fit_trunk, make_model, write_weights
 from residue_functions import residue_functions
 from token_wiring import TokenWiring
 from trajectories import load_trajectories
@@ -221,7 +221,7 @@ def main(output: Path, steps: int, seed: int, report_every: int) -> None:
     atom_to_token = features["atom_to_token"][0, : len(keys)].float()
     pooling = (atom_to_token / atom_to_token.sum(dim=0)).mT
     functions = residue_functions(path, pooling, generator)
-    fit_trunk(model, features, functions.code(HYPERPARAMETERS["token_s"]))
+    fit_trunk(model, features, functions.code(model.hparams["token_s"]))
     with torch.no_grad():
         embedding = run_trunk(model, features, recycling_steps=0)
     tokens = TokenWiring(model, path, functions, embedding, pooling, generator)
