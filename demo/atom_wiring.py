@@ -11,7 +11,7 @@ import torch
 from boltz.model.models.boltz1 import Boltz1
 from boltz.model.modules.transformers import ConditionedTransitionBlock
 from conformations import CLASSES, Conformations, atom_class, draw_frames, noised, place_modes, places
-from neurons import Neurons, hold, ridge, silence_norm
+from neurons import CONSTANT_VALUE, Neurons, hold, ridge, silence_norm
 from residue_functions import SIGMA_DATA_ANGSTROM
 from token_wiring import (
     NOISE_GAIN,
@@ -195,7 +195,7 @@ class AtomWiring:
             layer.pair_bias_attn.proj_o.weight.zero_()
             neurons.append(Neurons(layer.transition, CONSTANT, output_logit=0.0))
         spread, conditioning = self._spread(select.transition)
-        constant = 2 * ridge(conditioning, torch.ones(len(conditioning), 1), 1e-6)[:, 0]
+        constant = CONSTANT_VALUE * ridge(conditioning, torch.ones(len(conditioning), 1), 1e-6)[:, 0]
         for layer_neurons in neurons:
             hold(layer_neurons.norm, CONSTANT, constant)
         self._select(neurons[0], conditioning, spread)
@@ -230,7 +230,7 @@ class AtomWiring:
             neurons.linear(unit(channel), unit(channel, -passed))
         plus, minus = BACKGROUND.tolist()
         away = unit(plus, -BACKGROUND_INPUT) + unit(minus, BACKGROUND_INPUT) + unit(CONSTANT, -CONSTANT_INPUT)
-        neurons.linear(unit(CONSTANT, 0.5), away)
+        neurons.linear(unit(CONSTANT, 1 / CONSTANT_VALUE), away)
         gain = passed / BY_NOISE_INPUT
         neurons.linear(unit(BY_NOISE), unit(plus, gain) + unit(minus, -gain))
         for axis in range(3):

@@ -13,7 +13,8 @@ them open.
 
     $(./classfold setup train) demo/train_prior.py --output assets/demo/weights
 
-takes about a quarter of an hour on two CPU cores.
+writes the weights in a minute and a half and polishes them at 1.1 s a step on two CPU cores; with ``--steps 0`` it makes
+the weights that are committed.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from boltz.model.modules.diffusion import DiffusionModule
 from components import write_components
 from conformations import Conformations, conformations, draw_frames, noised
 from miniature import atom_keys, fit_trunk, make_model, write_weights
-from residue_functions import residue_functions
+from residue_functions import SIGMA_DATA_ANGSTROM, residue_functions
 from token_wiring import TokenWiring
 from trajectories import load_trajectories
 
@@ -77,7 +78,7 @@ def draw_sigmas(generator: torch.Generator) -> Tensor:
     """Noise levels of one batch in Å, (SAMPLES_PER_STEP,): log-normal, one from each quantile."""
     positions = torch.arange(SAMPLES_PER_STEP) + torch.rand(SAMPLES_PER_STEP, generator=generator)
     normal = math.sqrt(2) * torch.erfinv((2 * positions / SAMPLES_PER_STEP - 1).clamp(-1 + 2e-4, 1 - 2e-4))
-    return 16.0 * (P_MEAN + P_STD * normal).exp()
+    return SIGMA_DATA_ANGSTROM * (P_MEAN + P_STD * normal).exp()
 
 
 def loss_weight(sigmas: Tensor) -> Tensor:
