@@ -13,8 +13,8 @@ them open.
 
     $(./classfold setup train) demo/train_prior.py --output assets/demo/weights
 
-writes the weights in a minute and a half and polishes them at 1.1 s a step on two CPU cores; with ``--steps 0`` it makes
-the weights that are committed.
+writes the weights in a minute and a half and polishes them at 1.1 s a step on two CPU cores; with ``--steps 0`` it
+makes the weights that are committed.
 """
 
 from __future__ import annotations
