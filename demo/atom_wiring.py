@@ -10,16 +10,12 @@ from __future__ import annotations
 import torch
 from boltz.model.models.boltz1 import Boltz1
 from boltz.model.modules.transformers import ConditionedTransitionBlock
-from conformations import CLASSES, Conformations, atom_class, draw_frames, noised, place_modes, places
+from conditioning import SIGMA_DATA_ANGSTROM
 from neurons import CONSTANT_VALUE, Neurons, hold, ridge, silence_norm
-from residue_functions import SIGMA_DATA_ANGSTROM
-from token_wiring import (
-    NOISE_GAIN,
-    RELU_BIAS,
-    TokenWiring,
-    data_gain,
-    noise_gain,
-)
+from orientation_wiring import amplitudes, rotations
+from placement_wiring import NOISE_GAIN, data_gain, noise_gain
+from places import CLASSES, atom_class
+from token_stream import RELU_BIAS, TokenStream
 from torch import Tensor
 
 from classfold.prior import Embedding
@@ -37,11 +33,14 @@ BY_NOISE, BY_DATA = 48, 49
 BALANCE = 50
 """Makes the stream's mean zero."""
 NAMES = 51 + torch.arange(len(CLASSES))
-CONSTANT_INPUT = 0.2
-BACKGROUND_INPUT = 8.0
-NAME_INPUT = 0.01
-BY_NOISE_INPUT, BY_DATA_INPUT = 0.07, 0.3
-NAME_GATE = 8.0
+BACKGROUND_INPUT = 200.0
+"""Large against what depends on the single atom, so that the layer norms are a fixed scale."""
+NAME_INPUT = 1.0
+NOISE_INPUT = 0.05
+"""The noise level's gain stays small until the last layer takes the background away."""
+NAME_GATE = 9.0
+READ_OUT_RIDGE = 1e-12
+"""Small against what places leave in a stream that its background dominates, about 1e-8 of its power."""
 PAD_MASK_FEATURE, FIRST_NAME_FEATURE = 4, 133
 """In the 389 features of an atom: position 3, charge 1, pad mask 1, element 128, four letters of 64."""
 
@@ -80,14 +79,12 @@ def unit(channel: int, value: float = 1.0) -> Tensor:
 class AtomWiring:
     """Writes the weights of a miniature's atom encoder and decoder for one path."""
 
-    def __init__(
-        self, model: Boltz1, path: Conformations, tokens: TokenWiring, features: dict[str, Tensor], embedding: Embedding
-    ) -> None:
+    def __init__(self, model: Boltz1, stream: TokenStream, features: dict[str, Tensor]) -> None:
         self.module = model.structure_module
         score = self.module.score_model
         self.encoder, self.decoder = score.atom_attention_encoder, score.atom_attention_decoder
         self.token_norm = score.a_norm
-        self.path, self.tokens, self.features, self.embedding = path, tokens, features, embedding
+        self.path, self.stream, self.features = stream.path, stream, features
 
     def write(self) -> None:
         """Write encoder and decoder; the token transformer has to be written already."""
@@ -98,16 +95,17 @@ class AtomWiring:
 
     def denoise(self, sigmas: Tensor, noisy: Tensor) -> Tensor:
         """Denoised atoms (n, n_atoms, 3) in Å."""
+        embedding = self.stream.embedding
         padding = self.features["atom_pad_mask"].shape[1] - noisy.shape[1]
         return self.module.preconditioned_network_forward(
             torch.nn.functional.pad(noisy, (0, 0, 0, padding)),
             sigmas,
             training=True,
             network_condition_kwargs={
-                "s_inputs": self.embedding.s_inputs,
-                "s_trunk": self.embedding.s,
-                "z_trunk": self.embedding.z,
-                "relative_position_encoding": self.embedding.relative_position_encoding,
+                "s_inputs": embedding.s_inputs,
+                "s_trunk": embedding.s,
+                "z_trunk": embedding.z,
+                "relative_position_encoding": embedding.relative_position_encoding,
                 "feats": self.features,
                 "multiplicity": len(sigmas),
             },
@@ -116,7 +114,8 @@ class AtomWiring:
     def _write_encoder(self) -> None:
         embed = self.encoder.embed_atom_features.weight
         embed.zero_()
-        embed[CONSTANT, PAD_MASK_FEATURE] = CONSTANT_INPUT
+        embed[BACKGROUND[0], PAD_MASK_FEATURE] = BACKGROUND_INPUT
+        embed[BACKGROUND[1], PAD_MASK_FEATURE] = -BACKGROUND_INPUT
         embed[NAMES] = NAME_INPUT * name_scores()
         embed[BALANCE] = -embed.sum(dim=0)
         self.encoder.embed_atompair_ref_pos.weight.zero_()
@@ -126,47 +125,41 @@ class AtomWiring:
         coordinates[BALANCE] = -coordinates.sum(dim=0)
         to_tokens = self.encoder.atom_to_token_trans[0].weight
         to_tokens.zero_()
-        to_tokens[:, COORDINATE] = self.tokens.encoder_weight
-        to_tokens[:, CONSTANT] = RELU_BIAS / CONSTANT_INPUT
+        to_tokens[:, COORDINATE] = self.stream.encoder_weight
+        to_tokens[:, BACKGROUND[0]] = RELU_BIAS / BACKGROUND_INPUT
         for layer in self.encoder.atom_encoder.diffusion_transformer.layers:
             layer.transition.b_to_a.weight.zero_()
             layer.pair_bias_attn.proj_o.weight.zero_()
-        torch.nn.init.normal_(self.encoder.s_to_c_trans[1].weight, std=5e-5)
+        self.encoder.s_to_c_trans[1].weight.zero_()
 
     def _answers(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Normalised token stream, what is to be read from it, and the weight of each; a row for each residue."""
-        mean, moved = places(self.path.mean, self.path.keys), place_modes(self.path)
-        origin = self.path.mean + torch.einsum("fk,kad->fad", self.path.amplitudes, self.path.modes)
-        tables = mean + torch.einsum("fk,knpd->fnpd", self.path.amplitudes, moved)
-        tables[:, :, 0] -= origin.mean(dim=1, keepdim=True)
-        streams, targets, weights = [], [], []
-        for _ in range(100):
-            sigmas = (torch.rand(16, generator=self.tokens.generator) * 6.2 - 1.5).exp()
-            frames = draw_frames(sigmas, self.path.is_closed, self.tokens.generator)
-            _, noisy, rotations = noised(self.path, frames, sigmas, self.tokens.generator)
-            stream = self.token_norm(self.tokens.stream(sigmas, noisy, n_layers=len(self.tokens.layers)))
-            table = tables[frames] @ rotations.mT[:, None] / SIGMA_DATA_ANGSTROM
-            gains = torch.stack([torch.ones_like(sigmas), noise_gain(sigmas), data_gain(sigmas)], dim=1)
-            gains = gains[:, None].expand(-1, table.shape[1], -1)
-            streams.append(stream.flatten(0, 1))
-            targets.append(torch.cat([table.flatten(2), gains], dim=-1).flatten(0, 1))
-            weights.append((1 / (1 + sigmas / 6)).repeat_interleave(table.shape[1]))
-        return torch.cat(streams).double(), torch.cat(targets).double(), torch.cat(weights).double()[:, None]
+        """Normalised token stream, the places that it means, and the gains it tells; a row for each residue."""
+        streams, places, gains, size, weights = [], [], [], [], []
+        for _ in range(60):
+            sigmas = (torch.rand(16, generator=self.stream.generator) * 9 - 5).exp()
+            stream = self.stream.behind(sigmas, self.stream.draw(sigmas)[0], n_layers=len(self.stream.layers))
+            turned = rotations(stream)
+            size.append(turned[sigmas < 1].det().abs() ** (1 / 3))
+            meant = self.path.places(amplitudes(stream)) @ turned.mT[:, None]
+            gain = torch.stack([noise_gain(sigmas), data_gain(sigmas)], dim=1)
+            streams.append(self.token_norm(stream).flatten(0, 1))
+            places.append(meant.flatten(2).flatten(0, 1) / SIGMA_DATA_ANGSTROM)
+            gains.append(gain.repeat_interleave(meant.shape[1], dim=0))
+            weights.append((1 / (1 + sigmas / 4)).repeat_interleave(meant.shape[1]))
+        answers = torch.cat(places) / torch.cat(size).mean()
+        return tuple(torch.as_tensor(x).double() for x in (torch.cat(streams), answers, torch.cat(gains), torch.cat(weights)[:, None]))
 
     def _write_answer(self) -> None:
         """From tokens to their atoms: positions, and functions of the noise level, by least squares."""
-        streams, targets, weights = self._answers()
-        readout = ridge(streams * weights, targets * weights, 1e-9)
-        relative = 1 / (targets[:, -2:-1] + 0.1)
-        readout[:, -2:] = ridge(streams * relative, targets[:, -2:] * relative, 1e-9)
-        ca, vectors, (one, by_noise, by_data) = readout[:, :3], readout[:, 3:-3], readout[:, -3:].unbind(dim=1)
+        streams, places, gains, weights = self._answers()
+        readout = ridge(streams * weights, places * weights, READ_OUT_RIDGE)
+        relative = 1 / (gains[:, :1] + 0.02)
+        by_noise, by_data = ridge(streams * relative, gains * relative, READ_OUT_RIDGE).unbind(dim=1)
         to_atoms = self.decoder.a_to_q_trans.weight
         to_atoms.zero_()
-        to_atoms[COORDINATE] = -ca.mT
-        to_atoms[VECTORS] = vectors.mT
-        to_atoms[CA] = ca.mT
-        to_atoms[BACKGROUND[0]], to_atoms[BACKGROUND[1]] = BACKGROUND_INPUT * one, -BACKGROUND_INPUT * one
-        to_atoms[BY_NOISE], to_atoms[BY_DATA] = BY_NOISE_INPUT * by_noise, BY_DATA_INPUT * by_data
+        to_atoms[COORDINATE] = -readout[:, :3].mT
+        to_atoms[CA], to_atoms[VECTORS] = readout[:, :3].mT, readout[:, 3:].mT
+        to_atoms[BY_NOISE], to_atoms[BY_DATA] = NOISE_INPUT * by_noise, by_data
         to_atoms[BALANCE] = -to_atoms.sum(dim=0)
 
     def _spread(self, transition: ConditionedTransitionBlock) -> tuple[float, Tensor]:
@@ -177,8 +170,8 @@ class AtomWiring:
             norms.a_norm.register_forward_pre_hook(lambda _, args: seen.update(stream=args[0])),
             norms.s_norm.register_forward_hook(lambda _, __, output: seen.update(conditioning=output)),
         ]
-        sigmas = torch.tensor([0.5, 1.0, 2.0, 4.0, 8.0, 12.0, 16.0, 24.0])
-        noisy, _, _ = self.tokens.draw(sigmas)
+        sigmas = torch.tensor([0.1, 0.3, 0.5, 1.0, 2.0, 3.0, 4.0, 8.0])
+        noisy, _, _ = self.stream.draw(sigmas)
         self.denoise(sigmas, noisy)
         for hook in hooks:
             hook.remove()
@@ -218,21 +211,20 @@ class AtomWiring:
             scale.weight[channels, NAMES[index]] = slope
             scale.bias[channels] = -slope * (lowest + highest) / 2
         for axis in range(3):
-            readout = torch.zeros(WIDTH)
-            readout[VECTORS[axis::3]] = 1
-            neurons.linear(readout, unit(int(COORDINATE[axis]), -spread) + unit(BALANCE, spread))
+            place = torch.zeros(WIDTH)
+            place[VECTORS[axis::3]] = 1
+            output = unit(int(COORDINATE[axis]), -spread) + unit(BALANCE, spread)
+            neurons.linear(place, output)
+            # A gate lets a class's vector pass whole, all other channels by one half.
+            place[CA[axis]] = 2
+            neurons.product(unit(BY_DATA, 2 * spread), place, output)
 
     def _finish(self, neurons: Neurons, spread: float) -> None:
-        """Take away all but noise and a spread in proportion to it; add the true position's larger share."""
+        """Take away all but noise, and leave a spread in proportion to it."""
         passed = 2 * spread
         """A channel is halved and divided by the spread when it is read."""
-        for channel in (*VECTORS.tolist(), *CA.tolist(), BY_NOISE, BY_DATA, BALANCE):
-            neurons.linear(unit(channel), unit(channel, -passed))
         plus, minus = BACKGROUND.tolist()
-        away = unit(plus, -BACKGROUND_INPUT) + unit(minus, BACKGROUND_INPUT) + unit(CONSTANT, -CONSTANT_INPUT)
-        neurons.linear(unit(CONSTANT, 1 / CONSTANT_VALUE), away)
-        gain = passed / BY_NOISE_INPUT
+        for channel in (*VECTORS.tolist(), *CA.tolist(), *NAMES.tolist(), plus, minus, BY_NOISE, BY_DATA, BALANCE):
+            neurons.linear(unit(channel), unit(channel, -passed))
+        gain = passed / NOISE_INPUT
         neurons.linear(unit(BY_NOISE), unit(plus, gain) + unit(minus, -gain))
-        for axis in range(3):
-            output = unit(int(COORDINATE[axis]), -(passed**2) / BY_DATA_INPUT)
-            neurons.product(unit(BY_DATA), unit(int(CA[axis])), output)

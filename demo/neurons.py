@@ -73,6 +73,10 @@ class Neurons:
         self.output[:, self.used] = output / self.scale
         self.used += 1
 
+    def gated(self, gate: Tensor, value: Tensor, output: Tensor, factor: dict[int, float] | None = None) -> None:
+        """Add silu(gate · b) (value · b) along ``output``, times the channels of ``factor``."""
+        self._add(gate, value, output, factor)
+
     def product(self, gate: Tensor, value: Tensor, output: Tensor, factor: dict[int, float] | None = None) -> None:
         """Add (gate · b)(value · b) along ``output``, times the channels of ``factor`` (in units of the constant)."""
         self._add(gate, value, output, factor)
