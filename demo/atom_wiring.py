@@ -35,7 +35,7 @@ BALANCE = 50
 NAMES = 51 + torch.arange(len(CLASSES))
 BACKGROUND_INPUT = 200.0
 """Large against what depends on the single atom, so that the layer norms are a fixed scale."""
-NAME_INPUT = 1.0
+NAME_INPUT = 0.2
 NOISE_INPUT = 0.05
 """The noise level's gain stays small until the last layer takes the background away."""
 NAME_GATE = 9.0
@@ -145,7 +145,7 @@ class AtomWiring:
             streams.append(self.token_norm(stream).flatten(0, 1))
             places.append(meant.flatten(2).flatten(0, 1) / SIGMA_DATA_ANGSTROM)
             gains.append(gain.repeat_interleave(meant.shape[1], dim=0))
-            weights.append((1 / (1 + sigmas / 4)).repeat_interleave(meant.shape[1]))
+            weights.append((1 / (1 + sigmas)).repeat_interleave(meant.shape[1]))
         answers = torch.cat(places) / torch.cat(size).mean()
         return tuple(torch.as_tensor(x).double() for x in (torch.cat(streams), answers, torch.cat(gains), torch.cat(weights)[:, None]))
 

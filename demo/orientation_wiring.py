@@ -51,12 +51,14 @@ GRAM_GAIN = 300.0
 AMPLITUDE_GAIN = 30.0
 ROTATION_GAIN = 30000.0
 """Large against what is left in the slots."""
-CLOSED_SIGMA_ANGSTROM = 6.0
+CLOSED_SIGMA_ANGSTROM = 16.0
 """Below this noise the path's amplitudes are seen."""
 NEARLY_CLOSED, NOT_CLOSED = 0.3, 0.6
-"""Distance of the first amplitude from the closed state's up to which a conformation is taken for the closed state, and
-from which it is taken as it is."""
+"""Distance of the first amplitude from the closed state's up to which a conformation is pulled there, and from which it
+is left as it is."""
 STEP_STEEPNESS = 20.0
+CLOSED_PULL = 0.5
+"""Share of that distance that is taken away: what is left lets a map's gradient through."""
 MIRROR_SIGMA_ANGSTROM = 40.0
 """Above this noise the cofactor matrix takes part."""
 FREE_SIGMA_ANGSTROM = 150.0
@@ -260,7 +262,7 @@ class OrientationWiring:
         self.last = neurons
 
     def _write_bias(self) -> None:
-        """Layer 3's transition, too: the closed state's amplitudes in place of those nearly the same."""
+        """Layer 3's transition, too: amplitudes nearly the closed state's are pulled to them."""
         sigmas = torch.linspace(0.1, 0.4, 16)
         noisy, _, amplitudes = self.stream.draw(sigmas)
         read = self.stream.before_transition(sigmas, noisy, 3).mean(dim=1) @ pair_readout(int(AMPLITUDE[0]))
@@ -270,7 +272,7 @@ class OrientationWiring:
         closed = self.stream.path.closed_amplitudes
         away = [pair_readout(int(AMPLITUDE[mode])) / unit - closed[mode] * one for mode in range(N_MODES)]
         for mode, value in enumerate(away):
-            output = 2 * AMPLITUDE_GAIN * pair_readout(int(AMPLITUDE[mode]))
+            output = 2 * CLOSED_PULL * AMPLITUDE_GAIN * pair_readout(int(AMPLITUDE[mode]))
             self.last.linear(value, -output)
             # The difference of two silu is a step from zero to one.
             step = output / (STEP_STEEPNESS * (NOT_CLOSED - NEARLY_CLOSED))
