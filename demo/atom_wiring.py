@@ -18,8 +18,6 @@ from places import CLASSES, atom_class
 from token_stream import RELU_BIAS, TokenStream
 from torch import Tensor
 
-from classfold.prior import Embedding
-
 WIDTH = 64
 COORDINATE = torch.arange(3)
 """Scaled coordinates, from which the denoised position is taken away."""
@@ -132,8 +130,8 @@ class AtomWiring:
             layer.pair_bias_attn.proj_o.weight.zero_()
         self.encoder.s_to_c_trans[1].weight.zero_()
 
-    def _answers(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Normalised token stream, the places that it means, and the gains it tells; a row for each residue."""
+    def _answers(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Normalised token stream, the places it means, the gains it tells, and weights; a row for each residue."""
         streams, places, gains, size, weights = [], [], [], [], []
         for _ in range(60):
             sigmas = (torch.rand(16, generator=self.stream.generator) * 9 - 5).exp()
@@ -147,7 +145,12 @@ class AtomWiring:
             gains.append(gain.repeat_interleave(meant.shape[1], dim=0))
             weights.append((1 / (1 + sigmas)).repeat_interleave(meant.shape[1]))
         answers = torch.cat(places) / torch.cat(size).mean()
-        return tuple(torch.as_tensor(x).double() for x in (torch.cat(streams), answers, torch.cat(gains), torch.cat(weights)[:, None]))
+        return (
+            torch.cat(streams).double(),
+            answers.double(),
+            torch.cat(gains).double(),
+            torch.cat(weights).double()[:, None],
+        )
 
     def _write_answer(self) -> None:
         """From tokens to their atoms: positions, and functions of the noise level, by least squares."""

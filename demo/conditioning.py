@@ -1,7 +1,7 @@
 """The miniature's single conditioning, written down: the residue's code beside waves of the noise level.
 
-Code and waves have a norm that never changes, so every layer norm of them is a fixed scale, and functions of the residue
-or of the noise level are read from them linearly.
+Code and waves have a norm that never changes, so every layer norm of them is a fixed scale, and functions of the
+residue or of the noise level are read from them linearly.
 """
 
 from __future__ import annotations

@@ -91,9 +91,7 @@ def pose(coordinates: np.ndarray, demo_class: DemoClass, rng: np.random.Generato
 
 def filtered_noise(shape_zyx: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
     """White noise with the transfer function of the signal's Gaussians, standard deviation 1."""
-    frequencies = np.meshgrid(
-        *(np.fft.fftfreq(size, VOXEL_SIZE_ANGSTROM) for size in shape_zyx), indexing="ij"
-    )
+    frequencies = np.meshgrid(*(np.fft.fftfreq(size, VOXEL_SIZE_ANGSTROM) for size in shape_zyx), indexing="ij")
     squared = sum(frequency**2 for frequency in frequencies)
     transfer = np.exp(-2 * (np.pi * gaussian_sigma(RESOLUTION_ANGSTROM)) ** 2 * squared)
     noise = np.fft.ifftn(np.fft.fftn(rng.standard_normal(shape_zyx)) * transfer).real

@@ -51,14 +51,16 @@ GRAM_GAIN = 300.0
 AMPLITUDE_GAIN = 30.0
 ROTATION_GAIN = 30000.0
 """Large against what is left in the slots."""
-CLOSED_SIGMA_ANGSTROM = 16.0
+CLOSED_SIGMA_ANGSTROM = 30.0
 """Below this noise the path's amplitudes are seen."""
 NEARLY_CLOSED, NOT_CLOSED = 0.3, 0.6
 """Distance of the first amplitude from the closed state's up to which a conformation is pulled there, and from which it
 is left as it is."""
 STEP_STEEPNESS = 20.0
-CLOSED_PULL = 0.5
-"""Share of that distance that is taken away: what is left lets a map's gradient through."""
+CLOSED_PULL = 0.2
+"""Share of that distance that is taken away while noise is large: what is left lets a map's gradient through."""
+SETTLED_SIGMA_ANGSTROM = 2.5
+"""Below this noise all of it is taken away: a map has had its say."""
 MIRROR_SIGMA_ANGSTROM = 40.0
 """Above this noise the cofactor matrix takes part."""
 FREE_SIGMA_ANGSTROM = 150.0
@@ -114,7 +116,7 @@ class OrientationWiring:
     def _write_moments(self) -> None:
         layer = self.layers[0]
         gates = self.conditioning.of_residue(moment_functions(self.stream.path))
-        gated = SLOT < len(gates)
+        gated = len(gates) > SLOT
         for channels in (PLUS, MINUS):
             layer.adaln.s_scale.weight[channels[gated]] = gates[SLOT[gated]]
         value, output = MOMENT_GAINS
@@ -267,17 +269,19 @@ class OrientationWiring:
         noisy, _, amplitudes = self.stream.draw(sigmas)
         read = self.stream.before_transition(sigmas, noisy, 3).mean(dim=1) @ pair_readout(int(AMPLITUDE[0]))
         unit = float((read * amplitudes[:, 0]).sum() / amplitudes[:, 0].square().sum())
+        settled = below(SETTLED_SIGMA_ANGSTROM, SIGMAS_ANGSTROM)
+        pull = {CONSTANT: CLOSED_PULL} | self._factor(self.last, HELD[1], (1 - CLOSED_PULL) * settled, 0.1)
         one = torch.zeros(WIDTH)
         one[CONSTANT] = 1 / CONSTANT_VALUE
         closed = self.stream.path.closed_amplitudes
         away = [pair_readout(int(AMPLITUDE[mode])) / unit - closed[mode] * one for mode in range(N_MODES)]
         for mode, value in enumerate(away):
-            output = 2 * CLOSED_PULL * AMPLITUDE_GAIN * pair_readout(int(AMPLITUDE[mode]))
-            self.last.linear(value, -output)
+            output = 2 * AMPLITUDE_GAIN * pair_readout(int(AMPLITUDE[mode]))
+            self.last.linear(value, -output, pull)
             # The difference of two silu is a step from zero to one.
             step = output / (STEP_STEEPNESS * (NOT_CLOSED - NEARLY_CLOSED))
-            self.last.gated(STEP_STEEPNESS * (away[0] - NEARLY_CLOSED * one), value, step)
-            self.last.gated(STEP_STEEPNESS * (away[0] - NOT_CLOSED * one), value, -step)
+            self.last.gated(STEP_STEEPNESS * (away[0] - NEARLY_CLOSED * one), value, step, pull)
+            self.last.gated(STEP_STEEPNESS * (away[0] - NOT_CLOSED * one), value, -step, pull)
 
     def _passed(self, unit: float) -> float:
         """What the stream holds where a transition reads ``unit``."""
@@ -293,4 +297,3 @@ class OrientationWiring:
         sigmas = torch.tensor([0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0])
         before = self.stream.before_transition(sigmas, self.stream.draw(sigmas)[0], 3)
         return float(torch.stack([before @ gram_readout(axis, axis) for axis in range(3)]).mean())
-

@@ -112,7 +112,7 @@ class PlacementWiring:
         scales = [GATE_SCALE * function.abs().max().item() for function in functions]
         drives = torch.cat([function / scale for function, scale in zip(functions, scales, strict=True)], dim=1)
         gates = self.conditioning.of_residue(drives)
-        gated = SLOT < len(gates)
+        gated = len(gates) > SLOT
         for channels in (PLUS, MINUS):
             neurons.norm.s_scale.weight[channels[gated]] = gates[SLOT[gated]]
         rotation_unit, amplitude_unit = self._units(layer)

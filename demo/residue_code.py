@@ -1,4 +1,4 @@
-"""What the miniature's trunk says of every residue: one linear code of all that the diffusion module must know of it."""
+"""What the miniature's trunk says of every residue: one code of all that the diffusion module must know of it."""
 
 from __future__ import annotations
 

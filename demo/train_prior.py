@@ -9,8 +9,8 @@ atom_wiring.py), and what is linear in a step is fitted by least squares to nois
 That takes two minutes on two CPU cores; descent along gradients, as large networks need it, took hours and was less
 exact.
 
-The prior is biased on purpose: where noise hides the conformation it answers with the closed one, where noise reveals it
-with the one that is there. Unguided samples are therefore closed, and a map can still pull them open.
+The prior is biased on purpose: where noise hides the conformation it answers with the closed one, and it pulls there
+what is nearly closed. Unguided samples are therefore closed, and a map can still pull them open.
 
     $(./classfold setup train) demo/train_prior.py --output assets/demo/weights
 """
