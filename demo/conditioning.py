@@ -50,6 +50,9 @@ class Conditioning:
         conditioner.single_embed.weight.zero_()
         conditioner.single_embed.bias.zero_()
         conditioner.single_embed.weight[:n_code] = ridge(normalised, code, 1e-9).mT
+        for transition in conditioner.transitions:
+            for layer in (transition.fc1, transition.fc2, transition.fc3):
+                layer.weight.zero_()
         self._write_waves(generator)
 
     def _write_waves(self, generator: torch.Generator) -> None:

@@ -32,6 +32,7 @@ def silence_attention(attention: AttentionPairBias) -> None:
     for parameter in (
         attention.proj_q.weight,
         attention.proj_q.bias,
+        attention.proj_k.weight,
         attention.proj_z[1].weight,
         attention.proj_g.weight,
         attention.proj_v.weight,
@@ -65,7 +66,8 @@ class Neurons:
         self.constant = constant
         self.used = 0
 
-    def _add(self, gate: Tensor, value: Tensor, output: Tensor, factor: dict[int, float] | None) -> None:
+    def gated(self, gate: Tensor, value: Tensor, output: Tensor, factor: dict[int, float] | None = None) -> None:
+        """Add silu(gate · b)(value · b) along ``output``, times the channels of ``factor`` over the constant."""
         self.first[self.used] = 0.0
         for channel, weight in (factor or {self.constant: 1.0}).items():
             self.first[self.used, channel] = weight / CONSTANT_VALUE
@@ -73,21 +75,17 @@ class Neurons:
         self.output[:, self.used] = output / self.scale
         self.used += 1
 
-    def gated(self, gate: Tensor, value: Tensor, output: Tensor, factor: dict[int, float] | None = None) -> None:
-        """Add silu(gate · b) (value · b) along ``output``, times the channels of ``factor``."""
-        self._add(gate, value, output, factor)
-
     def product(self, gate: Tensor, value: Tensor, output: Tensor, factor: dict[int, float] | None = None) -> None:
-        """Add (gate · b)(value · b) along ``output``, times the channels of ``factor`` (in units of the constant)."""
-        self._add(gate, value, output, factor)
-        self._add(-gate, value, -output, factor)
+        """Add (gate · b)(value · b) along ``output``, times the channels of ``factor``."""
+        self.gated(gate, value, output, factor)
+        self.gated(-gate, value, -output, factor)
 
     def linear(self, value: Tensor, output: Tensor, factor: dict[int, float] | None = None) -> None:
         """Add (value · b) along ``output``, times the channels of ``factor``."""
         gate = torch.zeros_like(value)
         gate[self.constant] = 1.0
         opened = functional.silu(torch.tensor(CONSTANT_VALUE)).item()
-        self._add(gate, value, output / opened, factor)
+        self.gated(gate, value, output / opened, factor)
 
 
 def ridge(inputs: Tensor, targets: Tensor, strength: float) -> Tensor:
