@@ -106,7 +106,7 @@ def fit_trunk(model: Boltz1, features: dict[str, Tensor], target: Tensor) -> Non
         wanted = (target - single).double()
         transition.fc3.weight.copy_(torch.linalg.solve(normal + ridge, hidden.mT @ wanted).mT)
         fitted = run_trunk(model, features, recycling_steps=0).s[0]
-    click.echo(f"trunk fitted: {float((fitted - target).square().mean().sqrt()):.3f} rms of unit waves")
+    click.echo(f"trunk fitted: {float((fitted - target).square().mean().sqrt()):.3f} rms from the residue code, of 20")
 
 
 def write_weights(model: Boltz1, folder: Path) -> None:

@@ -27,8 +27,8 @@ CONSTANT = 156
 HELD = (157, 158, 159)
 """Hold functions of the noise level while a transition works."""
 GRAM_PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
-GRAM = torch.arange(len(GRAM_PAIRS))
-"""Slots of the first axis whose sums hold the Gram matrix; as many slots after them hold its negative."""
+"""Entries of the Gram matrix, held as sums in the first slots of the first axis; as many slots after them hold their
+negatives."""
 
 
 def vectors(read: Tensor) -> Tensor:
