@@ -14,6 +14,7 @@ SIZES = HYPERPARAMETERS | {
     "atom_z": 12,
     "token_s": 24,
     "token_z": 20,
+    "score_model_args": HYPERPARAMETERS["score_model_args"] | {"dim_fourier": 64, "token_transformer_depth": 8},
     "atoms_per_window_keys": 64,
     "pairformer_args": {"num_blocks": 2, "num_heads": 4, "dropout": 0.0},
     "confidence_prediction": True,

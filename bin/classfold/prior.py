@@ -240,11 +240,19 @@ class BoltzPrior:
         What depends on the embedding alone is computed once for each batch size (Boltz's own cache holds it repeated
         for the batch, and must not be used with another size). The memory is the accumulated token representation
         that the confidence head reads.
+
+        On a CPU, where a batch gains nothing, samples are denoised one by one: rounding depends on a batch's size, and
+        a sample is to be the same alone and among others.
         """
         diffusion = self.model.structure_module
         caches: dict[int, dict[str, Any]] = {}
 
         def denoise(noisy: Tensor, sigma: float, memory: Tensor | None) -> tuple[Tensor, Tensor | None]:
+            if noisy.device.type == "cpu" and len(noisy) > 1:
+                memories = [None] * len(noisy) if memory is None else memory.split(1)
+                singles = [denoise(one, sigma, own) for one, own in zip(noisy.split(1), memories, strict=True)]
+                parts = [own for _, own in singles if own is not None]
+                return torch.cat([one for one, _ in singles]), torch.cat(parts) if parts else None
             denoised, token_activation = diffusion.preconditioned_network_forward(
                 noisy,
                 sigma,
