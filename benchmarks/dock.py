@@ -34,12 +34,11 @@ import click
 import gemmi
 import numpy as np
 import torch
+from trial.maps import simulated_map
 
-from classfold.density import Grid, gaussian_sigma, simulate_density
 from classfold.docking import Pose, dock, mirrored, relative_margin
 from classfold.errors import run_stage
 from classfold.maps import DensityMap, write_map
-from classfold.rigid_fit import Field, blurred
 from classfold.rotations import random_rotation, rotation_angle
 from classfold.superposition import apply_pose, rmsd, superpose
 
@@ -71,22 +70,6 @@ class Result(NamedTuple):
     """Score over the score of the mirror image; not a number if that was not asked for."""
     wall: float
     cpu: float
-
-
-def simulated_map(atoms: torch.Tensor, weights: torch.Tensor, resolution: float, noise: float, seed: int) -> DensityMap:
-    """A map of atoms ``(n, 3)`` in a box that is not cubic, with noise of the map's own resolution."""
-    generator = torch.Generator().manual_seed(seed)
-    voxel = max(resolution / 3, 1.0)
-    margins = 10 + 6 * torch.rand(2, 3, generator=generator)
-    low, high = atoms.amin(0) - margins[0], atoms.amax(0) + margins[1]
-    n_x, n_y, n_z = (int(n) + 1 for n in ((high - low) / voxel).ceil())
-    x, y, z = (float(value) for value in low)
-    grid = Grid((n_z, n_y, n_x), voxel, (x, y, z))
-    density = simulate_density(atoms[None], weights, resolution, grid)[0]
-    white = Field(torch.randn(density.shape, generator=generator), grid)
-    grain = blurred(white, grid, gaussian_sigma(resolution)).values
-    density = density + noise * density.std() * grain / grain.std()
-    return DensityMap(density.numpy(), voxel, np.array([x, y, z]))
 
 
 def compare(pose: Pose, model: torch.Tensor, target: torch.Tensor) -> tuple[float, bool]:

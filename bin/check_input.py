@@ -23,6 +23,7 @@ from classfold.errors import InputError, run_stage
 from classfold.input_check import Check, check_rows
 from classfold.records import write_json
 from classfold.samplesheet import read_rows
+from classfold.schedule import AUTOMATIC, SCHEDULES
 from classfold.weights import verify_weights
 
 PACKAGES = ("boltz", "torch", "numpy", "gemmi", "scikit-learn", "biotite")
@@ -65,7 +66,7 @@ def parameter_problems(
         ("steps", steps, 8),
         ("seed", seed, 0),
     )
-    choices = (("schedule", schedule, ("experimental", "synthetic")), ("prior", prior, ("boltz1",)))
+    choices = (("schedule", schedule, tuple(SCHEDULES)), ("prior", prior, ("boltz1",)))
     problems = [
         f"--{name} is {value}: the least allowed is {least}."
         for name, value, least in least_allowed
@@ -107,7 +108,7 @@ def weights_problems(folder: Path | None, given: str) -> list[str]:
 @click.option("--samples", default=25, help="Samples per class and replicate.")
 @click.option("--replicates", default=3, help="Replicates.")
 @click.option("--steps", default=200, help="Diffusion steps.")
-@click.option("--schedule", default="experimental", help="Schedule of the guided stages.")
+@click.option("--schedule", default=AUTOMATIC, help="Schedule of the guided stages.")
 @click.option("--seed", default=1, help="Seed of every random draw.")
 @click.option("--use-msa-server", is_flag=True, help="Allow msa = server: the sequence leaves the house.")
 @click.option(

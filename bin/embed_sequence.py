@@ -30,7 +30,7 @@ from classfold.errors import InputError, run_stage
 from classfold.features import load_features
 from classfold.prior import BoltzPrior, load_model
 from classfold.records import read_json, write_json
-from classfold.schedule import PUBLISHED, make_schedule
+from classfold.schedule import AUTOMATIC, SCHEDULES, make_schedule
 from classfold.structure import Topology
 from classfold.unguided_sampling import UnguidedSampler, write_unguided
 from classfold.weights import WeightsFolder, verify_weights
@@ -42,12 +42,15 @@ from classfold.weights import WeightsFolder, verify_weights
 )
 @click.option("--weights", type=click.Path(path_type=Path), required=True, help="Folder of the weights.")
 @click.option("--steps", default=200, help="Diffusion steps.")
-@click.option("--schedule", "schedule_name", type=click.Choice(sorted(PUBLISHED)), default="experimental")
+@click.option("--schedule", "schedule_name", type=click.Choice(sorted(SCHEDULES)), default=AUTOMATIC)
 @click.option("--samples", default=25, help="Samples of each replicate.")
 @click.option("--replicates", default=3, help="Replicates.")
 @click.option("--seed", default=1, help="Seed of all random numbers.")
 @click.option("--recycling-steps", default=3, help="Times that the trunk's output is fed back into it.")
 @click.option("--unguided-models", default=5, help="Samples finished without guidance, for docking.")
+@click.option(
+    "--physical-guidance", type=click.Choice(["on", "off"]), default="off", help="Correct by Boltz's own potentials."
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 @click.option("--batch-size", default=0, help="Samples at once; 0 chooses by the device.")
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="T.embedding folder to write.")
@@ -61,6 +64,7 @@ def main(
     seed: int,
     recycling_steps: int,
     unguided_models: int,
+    physical_guidance: str,
     device: str,
     batch_size: int,
     output: Path,
@@ -87,7 +91,8 @@ def main(
         raise RuntimeError("the trunk returned values that are not finite")
 
     seeds = sample_seeds(seed, samples, replicates)
-    sampler = UnguidedSampler(prior, embedding, schedule, batch_size)
+    correct = prior.physical_guide(steps) if physical_guidance == "on" else None
+    sampler = UnguidedSampler(prior, embedding, schedule, batch_size, correct)
     warm = sampler.warm_up(seeds)
     n_unguided = min(unguided_models, len(seeds))
     unguided = sampler.finish(warm, seeds[:n_unguided]).coordinates[:, prior.atom_mask.bool().cpu()]
@@ -111,6 +116,7 @@ def main(
         replicates=replicates,
         recycling_steps=recycling_steps,
         unguided_models=n_unguided,
+        physical_guidance=physical_guidance == "on",
         device=str(prior.device),
         seconds=round(time.monotonic() - started, 2),
     )

@@ -28,6 +28,7 @@ from classfold.map_preparation import Molecule, preparation_record, prepare, rea
 from classfold.maps import write_map
 from classfold.point_cloud import write_cloud
 from classfold.records import read_json, write_json
+from classfold.schedule import GuidanceMode
 
 
 @click.command(help=__doc__, context_settings={"show_default": True})
@@ -43,6 +44,12 @@ from classfold.records import read_json, write_json
     "--sequence", required=True, type=click.Path(path_type=Path), help="Folder of PREPARE_SEQUENCE."
 )
 @click.option("--seed", required=True, type=int, help="Seed of the k-means start.")
+@click.option(
+    "--guidance",
+    type=click.Choice([mode.value for mode in GuidanceMode]),
+    default=GuidanceMode.FAST.value,
+    help="How the samples will be guided; published: the cloud has the paper's number of points.",
+)
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 def main(
     target: str,
@@ -55,6 +62,7 @@ def main(
     contour: float | None,
     sequence: Path,
     seed: int,
+    guidance: str,
     output: Path,
 ) -> None:
     """Read, prepare, write."""
@@ -64,7 +72,7 @@ def main(
     content = read_json(target_file)
     molecule = Molecule(int(content["n_atoms"]), float(content["mass_dalton"]))
     maps = read_map_set(map_path, {"half_map_1": half_map_1, "half_map_2": half_map_2, "mask": mask})
-    prepared = prepare(maps, molecule, resolution, contour, seed)
+    prepared = prepare(maps, molecule, resolution, contour, seed, guidance == GuidanceMode.PUBLISHED)
 
     output.mkdir(parents=True, exist_ok=True)
     # An older record beside newer maps would make a broken run look complete.

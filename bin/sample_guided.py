@@ -3,7 +3,8 @@
 
 Every class goes on from the warm-up states of its target with the same random numbers, so that what differs between
 the classes comes from their maps. The first guided step puts each sample where the docked model is; then the map's
-global shape pulls (Sinkhorn divergence to its point cloud), then its density, and the last steps relax.
+global shape pulls (Sinkhorn divergence to its point cloud), then its density, and the last steps relax. Samples of all
+classes share batches; those that fit their map worst are stopped on the way.
 
 Example: sample_guided.py --sequence adk.sequence --embedding adk.embedding --weights weights
          --map adk.open.map --docking adk.open.docking --output .
@@ -11,13 +12,19 @@ Example: sample_guided.py --sequence adk.sequence --embedding adk.embedding --we
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import click
 
+from classfold.class_task import read_class
 from classfold.errors import InputError, run_stage
-from classfold.guided_sampling import load_run, sample_class
-from classfold.records import read_json
+from classfold.guided_sampling import GuidedSampler
+from classfold.population import Selection
+from classfold.samples_output import write_samples
+from classfold.schedule import GuidanceMode
+from classfold.target_run import SamplingOptions, load_run
 
 
 @click.command(context_settings={"show_default": True}, help=__doc__)
@@ -44,8 +51,24 @@ from classfold.records import read_json
     required=True,
     help="T.C.docking folder; once for each class, in the same order.",
 )
+@click.option(
+    "--guidance",
+    type=click.Choice([mode.value for mode in GuidanceMode]),
+    default=GuidanceMode.FAST.value,
+    help="fast: at the denoised sample; mixed: through the network in the local stage; published: as in the paper.",
+)
+@click.option(
+    "--early-stop",
+    type=click.Choice(["auto", "on", "off"]),
+    default="auto",
+    help="Stop the worse half of a class's samples three times on the way. auto: unless the guidance is published.",
+)
+@click.option("--steering", type=click.Choice(["on", "off"]), default="off", help="Resample by the map's likelihood.")
+@click.option(
+    "--physical-guidance", type=click.Choice(["on", "off"]), default="off", help="Correct by Boltz's own potentials."
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
-@click.option("--batch-size", default=0, help="Samples at once; 0 chooses by the device.")
+@click.option("--batch-size", default=0, help="Samples at once; 0 chooses by the memory that is free.")
 @click.option(
     "--output", type=click.Path(path_type=Path), required=True, help="Folder for the T.C.samples folders."
 )
@@ -56,21 +79,30 @@ def main(
     maps: tuple[Path, ...],
     dockings: tuple[Path, ...],
     device: str,
-    batch_size: int,
     output: Path,
+    **choices: Any,
 ) -> None:
     """Entry point; see the module's docstring."""
+    started = time.monotonic()
     if len(maps) != len(dockings):
         raise InputError(f"{len(maps)} maps and {len(dockings)} dockings; every class needs one of each")
-    run = load_run(sequence, embedding, weights, device, batch_size)
-    for map_folder, docking_folder in zip(maps, dockings, strict=True):
-        described = read_json(map_folder / "map.json"), read_json(docking_folder / "docking.json")
-        key = described[0]["target"], described[0]["class"]
-        if key != (described[1]["target"], described[1]["class"]) or key[0] != run.topology.target:
-            raise InputError(
-                f"{map_folder} and {docking_folder} are not of one class of target {run.topology.target}"
-            )
-        sample_class(run, map_folder, docking_folder, output / f"{key[0]}.{key[1]}.samples")
+    run = load_run(sequence, embedding, weights, device, sampling_options(**choices))
+    mask = run.prior.atom_mask
+    tasks = [read_class(*folders, run.topology, mask) for folders in zip(maps, dockings, strict=True)]
+    sampler = GuidedSampler(run, tasks)
+    finished = sampler.sample()
+    for index, task in enumerate(tasks):
+        folder = output / f"{run.topology.target}.{task.name}.samples"
+        write_samples(sampler, index, finished, time.monotonic() - started, folder)
+
+
+def sampling_options(
+    guidance: str, early_stop: str, steering: str, physical_guidance: str, batch_size: int
+) -> SamplingOptions:
+    """The options as the package takes them."""
+    mode = GuidanceMode(guidance)
+    stops = early_stop == "on" or (early_stop == "auto" and mode is not GuidanceMode.PUBLISHED)
+    return SamplingOptions(mode, Selection(stops, steering == "on"), physical_guidance == "on", batch_size)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,11 @@ process EMBED_SEQUENCE {
     tuple val(target), path("${target}.embedding"), emit: embedding
 
     script:
-    def options = Options.join(params, ['steps', 'schedule', 'samples', 'replicates', 'seed', 'recycling_steps',
-        'unguided_models', 'device', 'batch_size'])
+    def options = Options.join(params, ['steps', 'samples', 'replicates', 'seed', 'recycling_steps', 'unguided_models',
+        'physical_guidance', 'precision', 'compile', 'kernels', 'device', 'batch_size'])
+    def schedule = params.guidance == 'published' && params.schedule == 'auto' ? 'experimental' : params.schedule
     """
-    embed_sequence.py --sequence $sequence --weights $weights $options --output ${target}.embedding
+    embed_sequence.py --sequence $sequence --weights $weights --schedule $schedule $options --output ${target}.embedding
     """
 
     stub:

@@ -15,7 +15,8 @@ process PREPARE_MAP {
     def contour = numbers.contour != null ? "--contour=$numbers.contour" : ''
     """
     prepare_map.py --target $target --class $class_name --map $map $halves ${mask ? "--mask $mask" : ''} $contour \\
-        --resolution $numbers.resolution --sequence $sequence --seed $params.seed --output ${target}.${class_name}.map
+        --resolution $numbers.resolution --sequence $sequence --seed $params.seed \\
+        --guidance $params.guidance --output ${target}.${class_name}.map
     """
 
     stub:

@@ -13,14 +13,13 @@ from classfold.maps import DensityMap
 from classfold.records import write_json
 from classfold.structure import Topology, write_model
 from classfold.superposition import apply_pose, superpose
+from tests.report_sampling import write_sampling
 from tests.report_stages import (
     N_OPENING,
     PATH,
-    STEPS,
     UNIT_ANGSTROM,
     Case,
     fit,
-    losses,
     make_class_map,
     make_topology,
     write_map_stage,
@@ -64,29 +63,12 @@ def _write_class(
         "seed": 1,
     }
     write_json(record, docking / "docking.json")
+    quality = rng.permutation(np.linspace(1, 0, case.n_samples))
+    finished = write_sampling(folder / f"{stem}.samples", topology.target, name, quality, rng, case)
     smooth = rng.normal(0, 1, (case.n_samples, topology.residue_index[-1] + 1, 3)).cumsum(axis=1)
     smooth -= smooth.mean(axis=1, keepdims=True)
-    wobble = 0.08 * smooth * np.linspace(0.3, 1.6, case.n_samples)[:, None, None]
-    samples = (truth + wobble[:, topology.residue_index]).astype(np.float32)
-    drawn = folder / f"{stem}.samples"
-    drawn.mkdir()
-    losses(case.n_samples, rng).to_csv(drawn / "losses.csv", index=False)
-    listed = [{"sample": i + 1, "replicate": 1 + i % 3, "index": i // 3, "seed": i} for i in range(case.n_samples)]
-    record = {
-        "target": topology.target,
-        "class": name,
-        "n_samples": case.n_samples,
-        "samples": listed,
-        "schedule": {**STEPS, "name": "experimental"},
-        "steps": 200,
-        "guidance": "published",
-        "prior": "boltz1",
-        "weights_label": case.weights_label,
-        "seconds": 241.0,
-        "device": "cpu",
-        "warnings": [],
-    }
-    write_json(record, drawn / "samples.json")
+    wobble = 0.08 * smooth * (1.6 - 1.3 * quality)[:, None, None]
+    samples = {number: (truth + wobble[number - 1, topology.residue_index]).astype(np.float32) for number in finished}
     best = write_models(folder / f"{stem}.models", topology, samples, truth, docked, class_map, name, case)
     return best, class_map
 
@@ -147,7 +129,7 @@ def build(folder: Path, case: Case | None = None) -> Path:
     settings = {
         "samples": case.n_samples,
         "steps": 200,
-        "schedule": "experimental",
+        "schedule": case.schedule,
         "seed": 1,
         "input": "sheet.csv",
     }

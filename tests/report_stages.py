@@ -28,7 +28,6 @@ UNIT_ANGSTROM = 0.01
 N_OPENING = 98
 """Frames below this number lead from the closed state to the open one."""
 RESOLUTION, VOXEL = 5.0, 1.6
-STEPS = {"warm_up": 100, "global": 50, "local": 25, "relaxation": 25}
 
 
 @dataclass
@@ -38,6 +37,13 @@ class Case:
     targets: tuple[str, ...] = ("adk",)
     classes: tuple[str, ...] = ("closed", "open")
     n_samples: int = 6
+    """Samples that are drawn for each class."""
+    schedule: str = "auto"
+    guidance: str = "fast"
+    early_stop: bool = True
+    steering: bool = False
+    is_old: bool = False
+    """Whether SAMPLE_GUIDED leaves what it left before it could stop samples."""
     reference: bool = True
     confidence: bool = False
     weights_label: str = "miniature Boltz-1: demonstration, not a predictor"
@@ -101,25 +107,6 @@ def picture(class_map: DensityMap, path: Path) -> None:
         axis.axis("off")
     figure.savefig(path, dpi=90, bbox_inches="tight")
     pyplot.close(figure)
-
-
-def losses(n_samples: int, rng: np.random.Generator) -> pd.DataFrame:
-    stages = [stage for stage, count in STEPS.items() for _ in range(count)]
-    sigma = np.geomspace(2560, 0.006, len(stages))
-    rows = []
-    for sample in range(1, n_samples + 1):
-        offset = rng.uniform(0.7, 1.6)
-        for step, stage in enumerate(stages):
-            part = step - sum(list(STEPS.values())[: list(STEPS).index(stage)])
-            loss = {
-                "global": 260 * offset * np.exp(-part / 14) + 9,
-                "local": 0.9 * offset * np.exp(-part / 9) + 0.4,
-            }
-            strength = {"global": 0.25 - 0.2 * part / 50, "local": 0.5}.get(stage, 0.0)
-            value = loss[stage] * rng.normal(1, 0.03) if stage in loss else None
-            rows.append((sample, step, stage, sigma[step], strength, value))
-    columns = ["sample", "step", "stage", "sigma_angstrom", "guidance_strength", "loss"]
-    return pd.DataFrame(rows, columns=columns)
 
 
 def write_sequence(folder: Path, topology: Topology, case: Case) -> None:
@@ -188,7 +175,7 @@ def write_map_stage(folder: Path, class_map: DensityMap, target: str, name: str,
 def write_models(
     folder: Path,
     topology: Topology,
-    samples: np.ndarray,
+    samples: dict[int, np.ndarray],
     truth: np.ndarray,
     docked: np.ndarray,
     class_map: DensityMap,
@@ -196,8 +183,8 @@ def write_models(
     case: Case,
 ) -> np.ndarray:
     (folder / "samples").mkdir(parents=True)
-    fits = [fit(sample, topology, class_map) for sample in samples]
-    order = np.argsort([-total for total, _ in fits])
+    fits = {number: fit(sample, topology, class_map) for number, sample in samples.items()}
+    order = sorted(samples, key=lambda number: -fits[number][0])
     ca = topology.ca_indices()
 
     def rmsd(model: np.ndarray, chosen: np.ndarray | slice) -> float:
@@ -205,14 +192,14 @@ def write_models(
 
     rows = []
     for rank, i in enumerate(order, start=1):
-        row = {"rank": rank, "sample": i + 1, "replicate": 1 + i % 3, "score": fits[i][0] - 0.01 * (i % 2)}
-        row |= {"cc_mask": fits[i][0], "clashes": int(3 * i), "clashscore": 1000 * 3 * i / topology.n_atoms}
-        row |= {"ca_outliers": int(i % 2), "confidence": 0.8 - 0.02 * i if case.confidence else None}
+        row = {"rank": rank, "sample": i, "replicate": 1 + i % 3, "score": fits[i][0] - 0.01 * (i % 2)}
+        row |= {"cc_mask": fits[i][0], "clashes": 3 * i, "clashscore": 1000 * 3 * i / topology.n_atoms}
+        row |= {"ca_outliers": i % 2, "confidence": 0.8 - 0.02 * i if case.confidence else None}
         if case.reference:
             row["reference_ca_rmsd_angstrom"] = rmsd(samples[i], ca)
         rows.append(row)
     pd.DataFrame(rows).to_csv(folder / "scores.csv", index=False)
-    best = int(order[0])
+    best = order[0]
     starts = topology.residue_starts
     residues = pd.DataFrame(
         {
@@ -224,8 +211,9 @@ def write_models(
     )
     residues["plddt"] = 90 - 10 * np.cos(np.arange(len(starts)) / 9) if case.confidence else None
     residues.to_csv(folder / "residues.csv", index=False)
-    for i, sample in enumerate(samples):
-        write_model(folder / "samples" / f"sample_{i + 1:03d}.cif", topology, sample, title=f"{name} sample {i + 1}")
+    for number, sample in samples.items():
+        path = folder / "samples" / f"sample_{number:03d}.cif"
+        write_model(path, topology, sample, title=f"{name} sample {number}")
     write_model(
         folder / "model.cif",
         topology,
@@ -241,8 +229,9 @@ def write_models(
     record = {
         "target": topology.target,
         "class": name,
-        "best_sample": best + 1,
-        "n_samples": len(samples),
+        "best_sample": best,
+        "n_samples": case.n_samples,
+        **({} if case.is_old else {"n_finished": len(samples)}),
         "cc_mask": fits[best][0],
         "score": rows[0]["score"],
         "clashes": rows[0]["clashes"],

@@ -68,7 +68,7 @@ workflow CLASSFOLD {
     SAMPLE_GUIDED(code,
         by_target(maps.join(dockings, by: [0, 1]), sizes)     // [adk, [closed, open], [adk.closed.map, …], [adk.closed.docking, …]]
             .flatMap { target, names, map, docking ->
-                [names, map, docking]*.collate(params.classes_per_task).transpose().collect { [target, *it] } }
+                [names, map, docking]*.collate(classes_per_task()).transpose().collect { [target, *it] } }
             .combine(folded, by: 0),
         weights)
     samples = SAMPLE_GUIDED.out.samples                       // [adk, open, adk.open.samples]
@@ -100,6 +100,12 @@ def by_target(items, sizes) {
         .map { target, name, first, second, size -> [groupKey(target, size), [name, first, second]] }
         .groupTuple()
         .map { target, members -> [target.target, *members.sort { it[0] }.transpose()] }
+}
+
+// How many classes of a target share one sampling task: enough of them share the loading of the network and its batches.
+def classes_per_task() {
+    def samples = (params.samples as int) * (params.replicates as int)
+    params.classes_per_task == 'auto' ? Math.max(1, Math.ceil(300 / samples) as int) : params.classes_per_task as int
 }
 
 // Where CHECK_INPUT finds a staged file: staged/<number>/<name>.

@@ -1,18 +1,21 @@
-"""Work on many samples in batches, with smaller ones when memory runs out."""
+"""Work on many samples in batches: as large as memory is free, and smaller ones where it runs out all the same."""
 
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Callable
 from typing import TypeVar
 
 import click
 import torch
 
+from .memory import Footprint, free_bytes, largest_batch
+
 Result = TypeVar("Result")
 
 AUTOMATIC_BATCH = {"cuda": 32, "cpu": 8}
-"""Samples that are tried at once where the user names no number."""
+"""Most samples that are worked on at once where the user names no number."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -29,27 +32,51 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
+def first_batch(n_samples: int, batch_size: int, device: torch.device, footprint: Footprint | None) -> int:
+    """Samples to begin with: the user's number, or as many as fit, shared out evenly over the batches.
+
+    Raises
+    ------
+    InputError
+        If by the footprint not even one sample fits, whatever the user's number.
+    """
+    fitting = AUTOMATIC_BATCH[device.type]
+    if footprint is not None:
+        fitting = largest_batch(free_bytes(device), footprint, min(fitting, n_samples), device.type)
+    if batch_size:
+        return min(batch_size, n_samples)
+    return math.ceil(n_samples / math.ceil(n_samples / fitting))
+
+
 def in_batches(
-    n_samples: int, batch_size: int, device: torch.device, work: Callable[[range], Result]
+    n_samples: int,
+    batch_size: int,
+    device: torch.device,
+    work: Callable[[range], Result],
+    footprint: Footprint | None = None,
 ) -> list[Result]:
     """Call ``work`` with consecutive ranges of samples; halve the batch when memory runs out.
 
     Parameters
     ----------
     n_samples : int
-        How many samples there are.
+        How many samples there are, at least one.
     batch_size : int
-        Samples at once, or 0 to choose by the device.
+        Samples at once, or 0 to choose by the device and its free memory.
     device : torch.device
         Where the work is done.
     work : callable
         Takes the range of one batch. A batch that failed for memory is begun again from its start.
+    footprint : Footprint, optional
+        Memory that the work is expected to take beyond what is held already; without it, only the device counts.
 
     Raises
     ------
-    The error itself where not even one sample fits.
+    InputError
+        Before any work, where by the footprint not even one sample fits.
+    The error itself where one sample turns out not to fit.
     """
-    size = min(batch_size or AUTOMATIC_BATCH[device.type], n_samples)
+    size = first_batch(n_samples, batch_size, device, footprint)
     results: list[Result] = []
     done = 0
     while done < n_samples:

@@ -37,6 +37,7 @@ class EmbeddingRecord:
     replicates: int
     recycling_steps: int
     unguided_models: int
+    physical_guidance: bool
     device: str
     seconds: float
 

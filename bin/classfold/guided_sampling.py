@@ -1,152 +1,212 @@
-"""Guided sampling of one class after another, on what the classes of a target share."""
+"""Guided sampling of all classes of a target together, on what they share."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import asdict, dataclass
-from pathlib import Path
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from zlib import crc32
 
-import click
+import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from .batches import choose_device, in_batches
-from .embedding_store import (
-    EmbeddingRecord,
-    load_embedding,
-    load_warm_up,
-    read_record,
-    sample_seeds,
-    take,
-)
-from .features import load_features
-from .map_guide import load_frame, load_guide
-from .prior import BoltzPrior, Confidence, Embedding, load_model
+from .batches import in_batches
+from .class_task import ClassTask
+from .course import Course
+from .embedding_store import sample_seeds
+from .global_energy import GlobalEnergy
+from .local_energy import LocalEnergy
+from .map_guide import Energies, MapGuide
+from .population import Stopped, better_half, log_likelihood, resampled, tempered_weights
+from .prior import Confidence
+from .pseudo_atoms import halves_of_residues
+from .published_energy import PublishedGlobalEnergy
 from .random_draws import SampleStreams
-from .records import read_json, write_json
-from .sampler import State, sample
-from .sampling_record import LossLog, write_losses
-from .schedule import make_schedule
-from .structure import Topology
-from .weights import WeightsFolder, verify_weights
-
-CONFIDENCE_FIELDS = ("plddt", "complex_plddt", "ptm", "iptm")
-Batch = tuple[State, LossLog, Confidence | None]
-"""What one batch of samples leaves."""
+from .sampler import Frame, NoiseStep, State, sample
+from .sampling_record import LossLog
+from .schedule import GuidanceMode
+from .target_run import TargetRun
 
 
-@dataclass(frozen=True)
-class TargetRun:
-    """What all classes of a target share."""
+@dataclass
+class Particle:
+    """One sample of one class on its way."""
 
-    prior: BoltzPrior
-    embedding: Embedding
-    warm_up: State
-    topology: Topology
-    record: EmbeddingRecord
-    batch_size: int
-
-
-def load_run(sequence: Path, embedding: Path, weights: Path, device: str, batch_size: int) -> TargetRun:
-    """Load what the classes share, and check that it belongs together."""
-    verify_weights(weights)
-    record = read_record(embedding, read_json(sequence / "target.json")["sequence_sha256"], weights)
-    chosen = choose_device(device)
-    prior = BoltzPrior(
-        load_model(weights / WeightsFolder.CHECKPOINT),
-        load_features(sequence / "features.safetensors"),
-        chosen,
-    )
-    warm_up = load_warm_up(embedding)
-    expected = (record.samples * record.replicates, len(prior.atom_mask), 3)
-    if tuple(warm_up.coordinates.shape) != expected:
-        raise RuntimeError(
-            f"{embedding}: warm-up states of shape {tuple(warm_up.coordinates.shape)}, not {expected}"
-        )
-    return TargetRun(
-        prior, load_embedding(embedding, chosen), warm_up, Topology.read(sequence), record, batch_size
-    )
+    task: int
+    """Which class it belongs to."""
+    sample: int
+    """Its number, from 0: where its random numbers come from."""
+    state: State
+    """Of one row, on the CPU."""
+    course: Course
+    fit: float = float("nan")
+    """Correlation with the map when it was last judged."""
+    log_likelihood: float = 0.0
+    """Of the map, when it was last judged."""
+    confidence: Confidence | None = None
 
 
-def gather(run: TargetRun, batches: list[Batch]) -> dict[str, Tensor]:
-    """Coordinates of the real atoms and the confidence of all batches, as they are written."""
-    real = run.prior.atom_mask.bool().cpu()
-    coordinates = torch.cat([state.coordinates.cpu() for state, _, _ in batches])
-    tensors = {"coordinates": coordinates[:, real].contiguous()}
-    judged = [confidence for _, _, confidence in batches if confidence is not None]
-    for field in CONFIDENCE_FIELDS if judged else ():
-        tensors[field] = torch.cat([getattr(each, field).cpu() for each in judged]).contiguous()
-    return tensors
+@dataclass
+class ClassHistory:
+    """What happened to the samples of one class."""
+
+    stopped: list[Stopped] = field(default_factory=list)
+    resamplings: list[dict[str, object]] = field(default_factory=list)
 
 
-def check_finite(coordinates: Tensor, name: str) -> list[str]:
-    """Warnings about samples (n, n_atoms, 3) whose coordinates are not finite.
+def make_energies(run: TargetRun, tasks: Sequence[ClassTask]) -> Energies:
+    """The energies of all classes of a target."""
+    device = run.prior.device
+    weights = torch.from_numpy(run.topology.atomic_numbers.astype(np.float32)).to(device)
+    local = LocalEnergy([task.target_map for task in tasks], weights)
+    if run.options.guidance is GuidanceMode.PUBLISHED:
+        published = PublishedGlobalEnergy([task.cloud.points for task in tasks])
+        return Energies(published, local, torch.full_like(weights, 1 / len(weights)), run.options.guidance)
+    global_ = GlobalEnergy([task.cloud for task in tasks], halves_of_residues(run.topology, device))
+    return Energies(global_, local, weights / weights.sum(), run.options.guidance)
 
-    Raises
-    ------
-    RuntimeError
-        If there is no other sample.
+
+class GuidedSampler:
+    """Samples the classes of a target.
+
+    Parameters
+    ----------
+    run : TargetRun
+    tasks : sequence of ClassTask
     """
-    finite = torch.isfinite(coordinates).flatten(1).all(dim=1)
-    if not finite.any():
-        raise RuntimeError(f"class {name}: no sample has finite coordinates")
-    if finite.all():
-        return []
-    return [f"{int((~finite).sum())} of {len(finite)} samples have coordinates that are not finite"]
 
+    def __init__(self, run: TargetRun, tasks: Sequence[ClassTask]) -> None:
+        self.run = run
+        self.tasks = tasks
+        self.energies = make_energies(run, tasks)
+        self.process = run.prior.noise_process(run.record.steps)
+        self.denoise = run.prior.denoiser(run.embedding)
+        self.seeds = sample_seeds(run.record.seed, run.record.samples, run.record.replicates)
+        self.correct = run.prior.physical_guide(run.record.steps) if run.options.physics else None
+        self.checkpoints = run.options.selection.checkpoints(run.schedule)
+        self.log = LossLog(run.topology.target, [task.name for task in tasks], run.record.steps)
+        self.histories = [ClassHistory() for _ in tasks]
 
-def sample_class(run: TargetRun, map_folder: Path, docking_folder: Path, output: Path) -> None:
-    """Sample one class and write its ``T.C.samples`` folder."""
-    started = time.monotonic()
-    name = read_json(map_folder / "map.json")["class"]
-    schedule = make_schedule(run.record.schedule, run.record.steps)
-    seeds = sample_seeds(run.record.seed, run.record.samples, run.record.replicates)
-    guide = load_guide(map_folder, run.topology, schedule, run.prior.device)
-    frame = load_frame(docking_folder, run.topology, run.prior.atom_mask)
-    process = run.prior.noise_process(schedule.steps)
-    denoise = run.prior.denoiser(run.embedding)
+    def sample(self) -> list[Particle]:
+        """Take all samples of all classes from the end of the warm-up to the end; returns those that were finished."""
+        schedule, warm = self.run.schedule, self.run.warm_up
+        particles = [
+            Particle(index, number, row(warm, number), self.run.new_course(task.target_map.resolution_angstrom))
+            for index, task in enumerate(self.tasks)
+            for number in range(len(self.seeds))
+        ]
+        ends = [schedule.warm_up, *(step + 1 for step in self.checkpoints), schedule.steps]
+        for first, end in pairwise(ends):
+            self._advance(particles, self.process.steps[first:end])
+            if end - 1 in self.checkpoints:
+                particles = [
+                    particle
+                    for task in range(len(self.tasks))
+                    for particle in self._judge(task, [each for each in particles if each.task == task], end - 1)
+                ]
+        return particles
 
-    def work(batch: range) -> Batch:
-        log = LossLog(f"{run.topology.target} {name}", schedule, batch)
-        streams = SampleStreams(seeds[batch.start : batch.stop], len(run.prior.atom_mask), run.prior.device)
-        state = sample(
-            take(run.warm_up, batch, run.prior.device),
-            process.steps[schedule.warm_up :],
-            streams.step,
-            denoise,
-            process,
-            frame,
-            guide.at,
-            log,
+    def _advance(self, particles: list[Particle], steps: Sequence[NoiseStep]) -> None:
+        """Take some steps with all particles, in batches."""
+        is_last = steps[-1].index + 1 == self.run.record.steps
+
+        def work(batch: range) -> list[Particle]:
+            # A batch that runs out of memory is begun again: nothing of it may have been kept.
+            chosen = copy.deepcopy([particles[index] for index in batch])
+            self._take_steps(chosen, steps)
+            if is_last and self.run.prior.has_confidence:
+                self._judge_confidence(chosen)
+            return chosen
+
+        done = in_batches(len(particles), self.run.options.batch_size, self.run.prior.device, work)
+        particles[:] = [particle for batch in done for particle in batch]
+
+    def _take_steps(self, particles: list[Particle], steps: Sequence[NoiseStep]) -> None:
+        device = self.run.prior.device
+        maps = torch.tensor([particle.task for particle in particles], device=device)
+        guide = MapGuide(self.energies, maps, [each.course for each in particles], frozenset(self.checkpoints))
+        seeds = [self.seeds[particle.sample] for particle in particles]
+        frame = Frame(
+            self.run.prior.atom_mask,
+            torch.stack([self.tasks[particle.task].docked for particle in particles]),
+            torch.stack([self.tasks[particle.task].docked_atoms for particle in particles]),
+            self.correct,
         )
-        confidence = None
-        if run.prior.has_confidence:
-            confidence = run.prior.confidence(run.embedding, state.coordinates, state.memory)
-        return state, log, confidence
+        observe = self.log.of([(particle.task, particle.sample) for particle in particles], guide)
+        state = sample(
+            stacked([particle.state for particle in particles], device),
+            steps,
+            SampleStreams(seeds, len(self.run.prior.atom_mask), device).step,
+            self.denoise,
+            self.process,
+            frame,
+            guide,
+            observe,
+        )
+        for index, particle in enumerate(particles):
+            particle.state = row(state, index)
+            if guide.fit is not None:
+                particle.fit = float(guide.fit[index])
+        observe.keep()
 
-    batches = in_batches(len(seeds), run.batch_size, run.prior.device, work)
-    tensors = gather(run, batches)
-    warnings = check_finite(tensors["coordinates"], name)
-    output.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, output / "samples.safetensors")
-    write_losses([log for _, log, _ in batches], output / "losses.csv")
-    seconds = time.monotonic() - started
-    record = {
-        "target": run.topology.target,
-        "class": name,
-        "n_samples": len(seeds),
-        "samples": [{"sample": number, **asdict(each)} for number, each in enumerate(seeds, start=1)],
-        "schedule": asdict(schedule) | {"global": schedule.global_},
-        "steps": schedule.steps,
-        "guidance": "published",
-        "prior": run.record.prior,
-        "weights_label": run.record.weights_label,
-        "seconds": round(seconds, 2),
-        "device": str(run.prior.device),
-        "warnings": warnings,
-    }
-    write_json(record, output / "samples.json")
-    click.echo(f"{run.topology.target} {name}: {len(seeds)} samples in {seconds:.0f} s")
-    for warning in warnings:
-        click.echo(f"warning: {warning}")
+    def _judge_confidence(self, particles: list[Particle]) -> None:
+        state = stacked([particle.state for particle in particles], self.run.prior.device)
+        confidence = self.run.prior.confidence(self.run.embedding, state.coordinates, state.memory)
+        for index, particle in enumerate(particles):
+            particle.confidence = Confidence(*(value[index : index + 1].cpu() for value in vars(confidence).values()))
+
+    def _judge(self, task: int, particles: list[Particle], step: int) -> list[Particle]:
+        """Stop or resample the particles of one class after a step; returns those that go on."""
+        history = self.histories[task]
+        if self.run.options.selection.early_stop:
+            fit = np.array([particle.fit for particle in particles])
+            kept = better_half(fit)
+            least = float(fit[kept].min())
+            history.stopped += [
+                Stopped(particle.sample + 1, step, particle.fit, least)
+                for index, particle in enumerate(particles)
+                if index not in kept
+            ]
+            particles = [particles[index] for index in kept]
+        if self.run.options.selection.steering:
+            particles = self._resample(task, particles, step)
+        return particles
+
+    def _resample(self, task: int, particles: list[Particle], step: int) -> list[Particle]:
+        fit = np.array([particle.fit for particle in particles])
+        now = log_likelihood(fit, self.tasks[task].n_independent)
+        weights = tempered_weights(now - np.array([particle.log_likelihood for particle in particles]))
+        # The class's name, not its place among the others: alone it is to be resampled in the same way.
+        ancestors = resampled(weights, (self.run.record.seed, crc32(self.tasks[task].name.encode()), step))
+        for particle, likelihood in zip(particles, now.tolist(), strict=True):
+            particle.log_likelihood = likelihood
+        self.histories[task].resamplings.append(
+            {
+                "step": step,
+                "samples": [particle.sample + 1 for particle in particles],
+                "continued_from": [particles[ancestor].sample + 1 for ancestor in ancestors],
+            }
+        )
+        following = copy.deepcopy([particles[ancestor] for ancestor in ancestors])
+        for particle, place in zip(following, particles, strict=True):
+            particle.sample = place.sample
+        return following
+
+
+def row(state: State, index: int) -> State:
+    """One sample of a batch, on the CPU."""
+    part = slice(index, index + 1)
+    memory = None if state.memory is None else state.memory[part].cpu()
+    return State(state.coordinates[part].cpu(), memory, state.in_map_frame)
+
+
+def stacked(states: Sequence[State], device: torch.device) -> State:
+    """Samples as one batch, on a device."""
+    memories: list[Tensor] = [state.memory for state in states if state.memory is not None]
+    return State(
+        torch.cat([state.coordinates for state in states]).to(device),
+        torch.cat(memories).to(device) if memories else None,
+        states[0].in_map_frame,
+    )

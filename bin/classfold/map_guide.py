@@ -1,73 +1,98 @@
-"""Guidance of one class: both energies of its map, and which of them acts at which step."""
+"""Guidance of samples of several classes: which energy pulls each of them, how far, and whether through the network."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-import numpy as np
 import torch
+from torch import Tensor
 
-from .errors import InputError
-from .global_energy import GlobalEnergy
+from .course import Course
+from .energy import Energy
 from .local_energy import LocalEnergy
-from .maps import read_canonical
-from .point_cloud import read_cloud
-from .records import read_json
-from .sampler import Frame, Guidance
-from .schedule import Schedule, Stage
-from .structure import Topology, match_atoms, read_model
-
-MIN_DOCKED_ATOMS = 3
-"""A superposition needs three points."""
+from .sampler import NoiseStep, Pull, norms
+from .schedule import GuidanceMode, Stage
 
 
 @dataclass(frozen=True)
+class Energies:
+    """What pulls the samples of a target's classes."""
+
+    global_: Energy
+    local: LocalEnergy
+    mass: Tensor
+    """(n_atoms,) share of the model's mass that each atom has in the global energy."""
+    mode: GuidanceMode
+
+
+@dataclass
 class MapGuide:
-    """What pulls the samples of one class."""
+    """Guide of one batch of samples.
 
-    global_energy: GlobalEnergy
-    local_energy: LocalEnergy
-    schedule: Schedule
-
-    def at(self, step: int) -> Guidance | None:
-        """Energy and strength of a step, or None where the stage is not guided."""
-        stage, strength = self.schedule.stage(step), self.schedule.strength(step)
-        if stage is Stage.GLOBAL:
-            return Guidance(self.global_energy, strength)
-        if stage is Stage.LOCAL:
-            return Guidance(self.local_energy, strength)
-        return None
-
-
-def load_guide(map_folder: Path, topology: Topology, schedule: Schedule, device: torch.device) -> MapGuide:
-    """Guide of the class whose ``T.C.map`` folder this is."""
-    density_map = read_canonical(map_folder / "map.mrc")
-    resolution = read_json(map_folder / "map.json")["resolution_angstrom"]
-    cloud = torch.from_numpy(read_cloud(map_folder / "point_cloud.csv").coordinates).float()
-    density = torch.tensor(density_map.density, dtype=torch.float32)
-    weights = torch.from_numpy(topology.atomic_numbers.astype(np.float32))
-    local = LocalEnergy(density.to(device), density_map.grid, resolution, weights.to(device))
-    return MapGuide(GlobalEnergy(cloud.to(device)), local, schedule)
-
-
-def load_frame(docking_folder: Path, topology: Topology, atom_mask: torch.Tensor) -> Frame:
-    """The docked model of a ``T.C.docking`` folder as the frame of its class's samples.
-
-    Raises
-    ------
-    InputError
-        If the docked model shares too few atoms with the target.
+    Parameters
+    ----------
+    energies : Energies
+    maps : Tensor, shape (b,)
+        Which class's map each sample belongs to.
+    courses : sequence of Course
+        Where each sample stands in its schedule; they go on as steps are taken.
+    judged_steps : set of int
+        Steps at whose denoised samples the fit is noted.
     """
-    docked = read_model(docking_folder / "docked.cif")
-    ours, theirs = match_atoms(topology, docked)
-    if len(ours) < MIN_DOCKED_ATOMS:
-        raise InputError(
-            f"{docking_folder / 'docked.cif'} shares {len(ours)} atoms with the sequence of {topology.target}; "
-            "give an initial model of the same molecule, or none"
-        )
-    reference = atom_mask.new_zeros((len(atom_mask), 3))
-    reference[ours] = torch.from_numpy(docked.coordinates[theirs]).to(reference)
-    weights = torch.zeros_like(atom_mask)
-    weights[ours] = 1.0
-    return Frame(atom_mask, reference, weights)
+
+    energies: Energies
+    maps: Tensor
+    courses: Sequence[Course]
+    judged_steps: frozenset[int] = frozenset()
+    stages: list[Stage] = field(default_factory=list, init=False)
+    """Stage of each sample at the last step."""
+    strengths: list[float] = field(default_factory=list, init=False)
+    """λ of each sample at the last step."""
+    fit: Tensor | None = field(default=None, init=False)
+    """(b,) correlation with the map at the last judged step."""
+
+    @property
+    def mode(self) -> GuidanceMode:
+        """How the gradient reaches the noisy samples."""
+        return self.energies.mode
+
+    def looks_through_network(self, step: NoiseStep) -> bool:
+        """Whether any of the batch's samples needs the denoiser's graph at this step."""
+        return any(self.mode.looks_through_network(course.stage_at(step.index)) for course in self.courses)
+
+    def __call__(self, step: NoiseStep, denoised: Tensor, distance_angstrom: Tensor) -> Pull | None:
+        """What pulls denoised samples (b, n_atoms, 3), and where it ends; see :class:`classfold.sampler.Guide`."""
+        if step.index in self.judged_steps:
+            self.fit = self.energies.local.correlation(denoised, self.maps)
+        stages = self.stages = [course.stage_at(step.index) for course in self.courses]
+        self.strengths = [course.strength_at(step.index) for course in self.courses]
+        if not any(stage.is_guided for stage in stages):
+            return None
+        energies = distance_angstrom.new_full((len(stages),), torch.nan)
+        gradient, length = torch.zeros_like(denoised), torch.zeros_like(distance_angstrom)
+        strength = distance_angstrom.new_tensor(self.strengths)
+        for stage, pull in ((Stage.GLOBAL, self._pull_globally), (Stage.LOCAL, self._pull_locally)):
+            rows = torch.tensor([row for row, each in enumerate(stages) if each is stage], device=denoised.device)
+            if len(rows):
+                published = strength[rows] * distance_angstrom[rows]
+                energies[rows], gradient[rows], length[rows] = pull(denoised[rows], self.maps[rows], published)
+        for course, energy in zip(self.courses, energies.tolist(), strict=True):
+            course.note(step.index, energy)
+        through = torch.tensor([self.mode.looks_through_network(stage) for stage in stages], device=denoised.device)
+        return Pull(energies, gradient, length, through)
+
+    def _pull_globally(self, denoised: Tensor, maps: Tensor, published: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Energies (b,), uphill direction (b, n_atoms, 3) and length in Å (b,) towards the point clouds.
+
+        The gradient of the transport cost is mass times distance: divided by the mass it is how far each atom is from
+        where the map wants it. That is how far a sample is corrected, unless the length is to be the published one.
+        """
+        values, gradient = self.energies.global_.value_and_gradient(denoised, maps)
+        displacement = gradient / self.energies.mass[:, None]
+        return values, displacement, published if self.mode is GuidanceMode.PUBLISHED else norms(displacement)
+
+    def _pull_locally(self, denoised: Tensor, maps: Tensor, published: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same towards the density, always with the published length."""
+        values, gradient = self.energies.local.value_and_gradient(denoised, maps)
+        return values, gradient, published

@@ -103,7 +103,12 @@ def _grid_text(source: SourceMap) -> str:
 
 
 def prepare(
-    maps: MapSet, molecule: Molecule, resolution_angstrom: float, contour: float | None, seed: int
+    maps: MapSet,
+    molecule: Molecule,
+    resolution_angstrom: float,
+    contour: float | None,
+    seed: int,
+    published_cloud: bool = False,
 ) -> PreparedMap:
     """Resample, find the threshold, drop dust, crop, and place the point cloud.
 
@@ -118,6 +123,8 @@ def prepare(
         The user's threshold, in the map's own density.
     seed : int
         Of the k-means start.
+    published_cloud : bool
+        Whether the number of points follows the paper, by the voxel size.
     """
     low, high = RESOLUTION_LIMITS_ANGSTROM
     if not (math.isfinite(resolution_angstrom) and low <= resolution_angstrom <= high):
@@ -137,7 +144,7 @@ def prepare(
     box = crop_box(components.kept, math.ceil(PADDING_ANGSTROM / whole.voxel_size_angstrom))
     density_map = crop(whole, box)
     kept = components.kept[box.slices]
-    n_points = number_of_points(molecule.n_atoms, density_map.voxel_size_angstrom)
+    n_points = number_of_points(molecule.n_atoms, density_map.voxel_size_angstrom if published_cloud else None)
     prepared = PreparedMap(
         density_map=density_map,
         companions={role: crop(companion, box) for role, companion in companions.items()},

@@ -2,14 +2,14 @@
 
 The sampler knows neither Boltz nor maps: it gets a ``denoise`` and a ``guide`` function and a source of random numbers.
 Without guidance a step is that of Boltz-1 (Algorithm 18 of AlphaFold 3 with the reverse-diffusion alignment of Boltz-1,
-section 3.2). With guidance it is that of CryoBoltz (arXiv 2506.04490, Algorithm 1): the direction ``d`` becomes
-``d + lambda g |d| / |g|`` with ``g`` the gradient of the guide's energy with respect to the noisy coordinates.
+section 3.2). A guide corrects the denoised sample downhill before the step is taken. With its gradient taken through
+the network and a length of ``lambda |x - x0|`` that is CryoBoltz (arXiv 2506.04490, Algorithm 1).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -65,13 +65,36 @@ class Draw(Protocol):
     def __call__(self, step: int) -> Draws: ...
 
 
-class Guidance(NamedTuple):
-    """What pulls a step."""
+class Pull(NamedTuple):
+    """What a guide asks of a step: to correct the denoised samples downhill."""
 
-    energy: Callable[[Tensor], Tensor]
-    """Coordinates (b, n, 3) in Å in the map's frame to energies (b,)."""
-    strength: float
-    """λ, relative to the length of the unguided direction."""
+    energies: Tensor
+    """(b,)"""
+    gradient: Tensor
+    """(b, n, 3) uphill direction for the denoised atoms, in the map's frame; of any length."""
+    length_angstrom: Tensor
+    """(b,) how far to go: Frobenius norm of the correction over a sample's atoms."""
+    through_network: Tensor
+    """(b,) bool: whether to take a sample's gradient through the denoiser to its noisy state."""
+
+
+class Guide(Protocol):
+    """Denoised samples (b, n, 3) in Å in the map's frame, real atoms only, to what pulls them; None where nothing does.
+
+    ``distance_angstrom`` (b,) is how far each is from its noisy sample (Frobenius norm over the atoms).
+    """
+
+    def __call__(self, step: NoiseStep, denoised: Tensor, distance_angstrom: Tensor) -> Pull | None: ...
+
+    def looks_through_network(self, step: NoiseStep) -> bool:
+        """Whether the step's gradient is taken through the denoiser, so that its graph has to be kept."""
+        ...
+
+
+class Correct(Protocol):
+    """Denoised samples (b, n_atoms, 3) in Å, padding included, to physically better ones."""
+
+    def __call__(self, denoised: Tensor, step: int) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -88,14 +111,16 @@ class State:
 
 @dataclass(frozen=True)
 class Frame:
-    """How a sample is brought into the map's frame and which atoms count."""
+    """How samples are brought into their maps' frames, which atoms count, and what they are held to."""
 
     atom_mask: Tensor
     """(n_atoms,) 1 for real atoms, 0 for padding."""
     reference: Tensor | None = None
-    """(n_atoms, 3) docked model in Å in the map's frame."""
+    """(b, n_atoms, 3) docked model of each sample in Å in its map's frame."""
     reference_weights: Tensor | None = None
-    """(n_atoms,) 1 for the atoms that the docked model has."""
+    """(b, n_atoms) 1 for the atoms that the docked model has."""
+    correct: Correct | None = None
+    """Physical correction of every denoised sample."""
 
 
 def start(initial_noise: Tensor, process: NoiseProcess) -> State:
@@ -130,23 +155,31 @@ def follow(denoised: Tensor, noisy: Tensor, weights: Tensor) -> Tensor:
     return apply_pose(rotation, pose_translation(rotation, denoised, noisy, weights), denoised)
 
 
-def guided_direction(direction: Tensor, gradient: Tensor, strength: float, mask: Tensor) -> Tensor:
-    """``d + lambda g |d| / |g|`` with Frobenius norms over the real atoms of each sample (CryoBoltz, eq. 5)."""
-    gradient = gradient * mask[:, None]
-    length = torch.linalg.vector_norm(direction * mask[:, None], dim=(1, 2), keepdim=True)
-    steepness = torch.linalg.vector_norm(gradient, dim=(1, 2), keepdim=True)
-    tiny = torch.finfo(gradient.dtype).tiny
-    return direction + strength * length * gradient / steepness.clamp(min=tiny)
+def norms(vectors: Tensor) -> Tensor:
+    """Frobenius norm (b,) over the atoms of each sample (b, n, 3)."""
+    return torch.linalg.vector_norm(vectors, dim=(1, 2))
+
+
+def corrected(denoised: Tensor, gradient: Tensor, length_angstrom: Tensor) -> Tensor:
+    """Denoised samples (b, n, 3) moved downhill by a length (b,); where there is no slope, as they are.
+
+    With a length of ``lambda |x - x0|`` this makes ``d + lambda g |d| / |g|`` of the direction ``d = (x - x0) / sigma``
+    (CryoBoltz, eq. 5).
+    """
+    steepness = norms(gradient).clamp(min=torch.finfo(gradient.dtype).tiny)
+    return denoised - (length_angstrom / steepness)[:, None, None] * gradient
 
 
 def free_step(
-    state: State, step: NoiseStep, draws: Draws, denoise: Denoise, process: NoiseProcess, mask: Tensor
+    state: State, step: NoiseStep, draws: Draws, denoise: Denoise, process: NoiseProcess, frame: Frame
 ) -> State:
     """One unguided step exactly as Boltz takes it: the noisy state is superposed on the denoised one."""
     noisy, _ = augment_and_noise(state.coordinates, draws, step, process.noise_scale)
     with torch.no_grad():
         denoised, memory = denoise(noisy, step.sigma_hat, state.memory)
-        noisy = apply_pose(*superpose(noisy, denoised, mask), noisy)
+        if frame.correct is not None:
+            denoised = frame.correct(denoised, step.index)
+        noisy = apply_pose(*superpose(noisy, denoised, frame.atom_mask), noisy)
     direction = (noisy - denoised) / step.sigma_hat
     coordinates = noisy + process.step_scale * (step.sigma_next - step.sigma_hat) * direction
     return State(coordinates, memory, in_map_frame=False)
@@ -159,17 +192,18 @@ def framed_step(
     denoise: Denoise,
     process: NoiseProcess,
     frame: Frame,
-    guidance: Guidance | None,
+    guide: Guide,
 ) -> tuple[State, Tensor | None]:
     """One step in the map's frame, guided or not; also returns the energies (b,) where it was guided.
 
     The first of these steps superposes the denoised sample on the docked model and carries the state along; the later
     ones undo the random augmentation, so that the state stays where the map is.
     """
+    real = frame.atom_mask.bool()
     noisy, centre = augment_and_noise(state.coordinates, draws, step, process.noise_scale)
-    noisy.requires_grad_(guidance is not None)
-    energies = None
-    with torch.set_grad_enabled(guidance is not None):
+    keeps_graph = guide.looks_through_network(step)
+    noisy.requires_grad_(keeps_graph)
+    with torch.set_grad_enabled(keeps_graph):
         denoised, memory = denoise(noisy, step.sigma_hat, state.memory)
         denoised = follow(denoised, noisy, frame.atom_mask)
         if state.in_map_frame:
@@ -178,16 +212,25 @@ def framed_step(
             pose = superpose(denoised.detach(), frame.reference, frame.reference_weights)
         else:
             raise ValueError("a step in the map's frame needs a docked model to begin with")
-        direction = (noisy - denoised).detach() / step.sigma_hat
-        if guidance is not None:
-            in_map = apply_pose(*pose, denoised)[:, frame.atom_mask.bool()]
-            energies = guidance.energy(in_map)
-            (gradient,) = torch.autograd.grad(energies.sum(), noisy)
-            direction = guided_direction(direction, gradient, guidance.strength, frame.atom_mask)
-            energies = energies.detach()
-    coordinates = noisy.detach() + process.step_scale * (step.sigma_next - step.sigma_hat) * direction
+        in_map = apply_pose(*pose, denoised)[:, real]
+    distance = norms((noisy - denoised).detach()[:, real])
+    pull = guide(step, in_map.detach(), distance)
+    denoised, noisy_now = denoised.detach(), noisy.detach()
+    if pull is not None:
+        gradient = torch.zeros_like(noisy_now)
+        gradient[:, real] = pull.gradient @ pose[0]
+        if keeps_graph:
+            (through,) = torch.autograd.grad(in_map, noisy, pull.gradient)
+            through = through * frame.atom_mask[:, None]
+            gradient = torch.where(pull.through_network[:, None, None], through, gradient)
+        denoised = corrected(denoised, gradient, pull.length_angstrom)
+    if frame.correct is not None:
+        denoised = frame.correct(denoised, step.index)
+    direction = (noisy_now - denoised) / step.sigma_hat
+    coordinates = noisy_now + process.step_scale * (step.sigma_next - step.sigma_hat) * direction
     memory = None if memory is None else memory.detach()
-    return State(apply_pose(*pose, coordinates), memory, in_map_frame=True), energies
+    moved = State(apply_pose(*pose, coordinates), memory, in_map_frame=True)
+    return moved, None if pull is None else pull.energies
 
 
 class Observe(Protocol):
@@ -203,7 +246,7 @@ def sample(
     denoise: Denoise,
     process: NoiseProcess,
     frame: Frame,
-    guidance_at: Callable[[int], Guidance | None] | None = None,
+    guide: Guide | None = None,
     observe: Observe | None = None,
 ) -> State:
     """Take ``steps`` one after the other.
@@ -221,21 +264,19 @@ def sample(
     process : NoiseProcess
         Its scales.
     frame : Frame
-        Atom mask, and the docked model where ``guidance_at`` is given.
-    guidance_at : callable, optional
-        Guidance of a step by its index, or None for a step without. Without this function no step is guided and the
-        samples stay in the prior's own frame; with it, all steps are taken in the map's frame.
+        Atom mask, and the docked model where ``guide`` is given.
+    guide : Guide, optional
+        What pulls. Without it the samples stay in the prior's own frame; with it, all steps are taken in the map's.
     observe : Observe, optional
         For progress and records.
     """
     for step in steps:
         draws = Draws(*(array.to(state.coordinates) for array in draw(step.index)))
         energies = None
-        if guidance_at is None:
-            state = free_step(state, step, draws, denoise, process, frame.atom_mask)
+        if guide is None:
+            state = free_step(state, step, draws, denoise, process, frame)
         else:
-            guidance = guidance_at(step.index)
-            state, energies = framed_step(state, step, draws, denoise, process, frame, guidance)
+            state, energies = framed_step(state, step, draws, denoise, process, frame, guide)
         if observe is not None:
             observe(step, energies)
     return state

@@ -23,6 +23,32 @@ class Stage(StrEnum):
     LOCAL = "local"
     RELAXATION = "relaxation"
 
+    @property
+    def is_guided(self) -> bool:
+        """Whether a map pulls in this stage."""
+        return self in (Stage.GLOBAL, Stage.LOCAL)
+
+    @property
+    def next(self) -> Stage:
+        """The stage after this one; the last one is its own."""
+        stages = list(Stage)
+        return stages[min(stages.index(self) + 1, len(stages) - 1)]
+
+
+class GuidanceMode(StrEnum):
+    """Where the gradient is taken, and how far a sample is corrected."""
+
+    FAST = "fast"
+    """Taken at the denoised sample; in the global stage as far as the shape is away, in the local one as published."""
+    MIXED = "mixed"
+    """The same, but through the network in the local stage, where there is little noise."""
+    PUBLISHED = "published"
+    """Through the network in both stages, with the paper's lengths."""
+
+    def looks_through_network(self, stage: Stage) -> bool:
+        """Whether the gradient of a stage is taken through the denoiser."""
+        return stage.is_guided and (self is self.PUBLISHED or (self is self.MIXED and stage is Stage.LOCAL))
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -49,12 +75,15 @@ class Schedule:
             return Stage.LOCAL
         return Stage.RELAXATION
 
-    def strength(self, step: int) -> float:
-        """Guidance strength λ of a step: a half cosine through the global stage, constant through the local one."""
-        stage = self.stage(step)
+    def strength(self, step: int, stage: Stage | None = None) -> float:
+        """Guidance strength λ of a step: a half cosine through the global stage, constant through the local one.
+
+        ``stage`` is the one that a sample is in where that is not the schedule's own.
+        """
+        stage = stage or self.stage(step)
         if stage is Stage.GLOBAL:
             first, last = GLOBAL_STRENGTH
-            progress = (step - self.warm_up) / max(self.global_ - 1, 1)
+            progress = min((step - self.warm_up) / max(self.global_ - 1, 1), 1.0)
             return last + (first - last) * 0.5 * (1 + math.cos(math.pi * progress))
         return LOCAL_STRENGTH if stage is Stage.LOCAL else 0.0
 
@@ -64,25 +93,28 @@ PUBLISHED = {
     "synthetic": Schedule("synthetic", 125, 25, 25, 25),
 }
 """The two schedules of the paper (section 4 and appendix), for T = 200."""
+AUTOMATIC = "auto"
+SCHEDULES = PUBLISHED | {AUTOMATIC: Schedule(AUTOMATIC, 112, 38, 25, 25)}
+"""The automatic schedule's lengths are the longest: a stage of it ends earlier when it has stopped paying."""
 
 
 def make_schedule(name: str, steps: int) -> Schedule:
-    """A published schedule with its stages scaled to another number of steps.
+    """A schedule with its stages scaled to another number of steps.
 
     Raises
     ------
     InputError
         If the name is unknown or the steps do not suffice for the four stages.
     """
-    if name not in PUBLISHED:
-        raise InputError(f"schedule '{name}' is unknown; allowed are {', '.join(sorted(PUBLISHED))}")
-    published = PUBLISHED[name]
+    if name not in SCHEDULES:
+        raise InputError(f"schedule '{name}' is unknown; allowed are {', '.join(sorted(SCHEDULES))}")
+    whole = SCHEDULES[name]
     if steps < 8:
         raise InputError(
             f"steps = {steps} is too few for the four stages; allowed are 8 and more (published: 200)"
         )
     ends = [0]
-    for length in (published.warm_up, published.global_, published.local):
+    for length in (whole.warm_up, whole.global_, whole.local):
         ends.append(ends[-1] + length)
     scaled = [round(end * steps / PUBLISHED_STEPS) for end in ends] + [steps]
     lengths = [after - before for before, after in pairwise(scaled)]

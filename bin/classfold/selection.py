@@ -132,7 +132,7 @@ def _warnings(best: ScoredSample, scored: Sequence[ScoredSample], unguided: floa
     rejected = [s for s in scored if s.reason]
     if rejected:
         reasons = "; ".join(f"sample {s.sample}: {s.reason}" for s in rejected)
-        found.append(f"{len(rejected)} of {len(scored)} samples were rejected ({reasons})")
+        found.append(f"{len(rejected)} of {len(scored)} finished samples were rejected ({reasons})")
     if best.geometry and best.geometry.wrong_hand_fraction > WRONG_HAND_LIMIT:
         found.append(
             f"{best.geometry.wrong_hand_fraction:.0%} of the best model has the wrong hand: "
@@ -161,7 +161,7 @@ def select(given: ClassInput) -> Selection:
     if not order:
         reasons = "; ".join(dict.fromkeys(sample.reason for sample in scored))
         raise InputError(
-            f"none of the {len(scored)} samples of {given.target}.{given.class_name} can be ranked "
+            f"none of the {len(scored)} finished samples of {given.target}.{given.class_name} can be ranked "
             f"({reasons}); check the docking and the map, or sample again with another seed"
         )
     cc_mask, rmsd, warnings = _unguided(given)

@@ -12,7 +12,7 @@ from .batches import in_batches
 from .embedding_store import UNGUIDED_FILE, join, take
 from .prior import BoltzPrior, Embedding
 from .random_draws import SampleSeed, SampleStreams
-from .sampler import Frame, State, sample, start
+from .sampler import Correct, Frame, State, sample, start
 from .schedule import Schedule
 from .structure import Topology, write_model
 
@@ -20,11 +20,18 @@ from .structure import Topology, write_model
 class UnguidedSampler:
     """Draws samples from the prior alone, from noise to the end of the warm-up and from there to the end."""
 
-    def __init__(self, prior: BoltzPrior, embedding: Embedding, schedule: Schedule, batch_size: int) -> None:
+    def __init__(
+        self,
+        prior: BoltzPrior,
+        embedding: Embedding,
+        schedule: Schedule,
+        batch_size: int,
+        correct: Correct | None = None,
+    ) -> None:
         self.prior = prior
         self.denoise = prior.denoiser(embedding)
         self.process = prior.noise_process(schedule.steps)
-        self.frame = Frame(prior.atom_mask)
+        self.frame = Frame(prior.atom_mask, correct=correct)
         self.schedule = schedule
         self.batch_size = batch_size
 

@@ -46,6 +46,25 @@ class ClassResult:
         return f"class.{self.target}.{self.name}"
 
     @property
+    def n_samples(self) -> int | None:
+        """Samples that were drawn."""
+        record = self.samples or self.models
+        return int(record["n_samples"]) if record else None
+
+    @property
+    def n_finished(self) -> int | None:
+        """Of these, samples that were taken to the end: all of them where the record tells of no others."""
+        if self.samples:
+            return len(self.samples["samples"])
+        return int(self.models.get("n_finished", self.models["n_samples"])) if self.models else None
+
+    @property
+    def samples_in_words(self) -> str:
+        """25 samples, or 4 finished of 25 samples."""
+        finished = "" if self.n_finished == self.n_samples else f"{self.n_finished} finished of "
+        return f"{finished}{self.n_samples} {'sample' if self.n_samples == 1 else 'samples'}"
+
+    @property
     def warnings(self) -> list[str]:
         """Warnings of every stage of this class, each with the stage's name in front."""
         stages = (
@@ -140,7 +159,8 @@ def read_table(path: Path) -> pd.DataFrame | None:
         return None
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     for column in table.columns.difference(list(TEXT_COLUMNS)):
-        values = table[column].replace("", np.nan)
+        # A loss that is not a number is that of a sample that went astray; it is no reason to show nothing.
+        values = table[column].replace(["", "nan"], np.nan)
         numbers = pd.to_numeric(values, errors="coerce")
         if numbers.notna().equals(values.notna()):
             table[column] = numbers

@@ -13,7 +13,10 @@ from markupsafe import Markup
 
 from classfold import __version__
 from classfold.report import plots, sentences, tables, views
+from classfold.report.courses import read_courses
 from classfold.report.gather import ClassResult, Comparison, Run, TargetResult
+from classfold.report.loss_plot import plot_losses
+from classfold.report.sampling_sentences import sampling_sentences
 from classfold.report.summary import COLUMNS, Row
 from classfold.report.tables import Matrix, Table
 from classfold.report.views import View
@@ -22,6 +25,8 @@ FOLDER = Path(__file__).parent
 SCRIPTS = ("3Dmol-min.js", "report.js", "viewer.js")
 # With few classes everything is open at once; with many the reader opens what the overview points to.
 MOST_OPEN_CLASSES = 3
+# A longer table of stopped samples is closed.
+MOST_OPEN_ROWS = 12
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,9 @@ class ClassPage:
     picture: str | None
     ranking: Table | None
     fit_plots: list[tuple[str, Markup]]
+    sampling_sentences: list[str]
     loss_plot: Markup | None
+    stopped: Table | None
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ def _brief(result: ClassResult) -> str:
     """One class in a few words, for its closed section."""
     if result.models is None:
         return "no model"
-    said = f"CC_mask {result.models['cc_mask']:.3f}, best of {result.models['n_samples']} samples"
+    said = f"CC_mask {result.models['cc_mask']:.3f}, best of {result.samples_in_words}"
     return said + (f", {len(result.warnings)} warning(s)" if result.warnings else "")
 
 
@@ -91,6 +98,7 @@ def _class_page(target: TargetResult, result: ClassResult) -> ClassPage:
     best = int(result.models["best_sample"]) if result.models else -1
     losses, residues, scores = result.losses, result.residues, result.scores
     has_losses = losses is not None and losses["loss"].notna().any()
+    courses = read_courses(losses, result.samples or {}, best) if losses is not None and has_losses else None
     return ClassPage(
         name=result.name,
         anchor=result.anchor,
@@ -104,7 +112,9 @@ def _class_page(target: TargetResult, result: ClassResult) -> ClassPage:
         picture=_picture(result.map_folder / "map.png"),
         ranking=tables.ranking_table(scores, best) if scores is not None and len(scores) else None,
         fit_plots=plots.plot_fit(residues) if residues is not None and len(residues) else [],
-        loss_plot=plots.plot_losses(losses, best) if losses is not None and has_losses else None,
+        sampling_sentences=sampling_sentences(result.samples, courses),
+        loss_plot=plot_losses(losses, courses) if losses is not None and courses is not None else None,
+        stopped=tables.stopped_table(result.samples),
     )
 
 
@@ -168,6 +178,7 @@ def _page(run: Run, rows: list[Row]) -> dict[str, Any]:
         "open_classes": len(run.classes) <= MOST_OPEN_CLASSES,
         "parameters": tables.parameter_table(run),
         "columns": [(column.name, column.meaning) for column in COLUMNS],
+        "most_open_rows": MOST_OPEN_ROWS,
         "weak_cc": plots.WEAK_CC,
         "version": __version__,
         "data": data,

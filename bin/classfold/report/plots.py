@@ -1,4 +1,4 @@
-"""The report's plots: losses over the steps, fit along the sequence, displacement between classes."""
+"""The report's plots along the sequence: fit to the map, displacement between classes."""
 
 from __future__ import annotations
 
@@ -8,84 +8,11 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from classfold.report.svg import Frame, band, number, picture, polyline, text, x_axis, y_axis
+from classfold.report.svg import Frame, picture, polyline, text, x_axis, y_axis
 
 WIDTH, LEFT, RIGHT = 1000, 64, 12
-STAGE_NAMES = {
-    "warm_up": "warm-up",
-    "warm-up": "warm-up",
-    "global": "global: shape",
-    "local": "local: density",
-    "relaxation": "relaxation",
-}
 # Below this correlation a residue is called weakly supported in the plot.
 WEAK_CC = 0.5
-
-
-def _stages(losses: pd.DataFrame) -> list[tuple[str, int, int]]:
-    """(stage, first step, last step) in the order of the steps."""
-    bounds = losses.groupby("stage")["step"].agg(["min", "max"]).sort_values("min")
-    found = [(str(stage), int(row["min"]), int(row["max"])) for stage, row in bounds.iterrows()]
-    # The warm-up is shared by all classes, so a class's own table may begin after it.
-    return [("warm_up", 0, found[0][1] - 1), *found] if found and found[0][1] > 0 else found
-
-
-def _loss_readout(steps: pd.DataFrame, best: int, frames: dict[str, Frame]) -> list[tuple[float, float, str]]:
-    """For each guided step: noise, guidance strength, loss of the best sample and the samples' median."""
-    said = []
-    for step, rows in steps.groupby("step"):
-        stage = str(rows["stage"].iloc[0])
-        loss = rows["loss"].dropna()
-        if stage not in frames or loss.empty:
-            continue
-        own = rows.loc[rows["sample"] == best, "loss"]
-        value = float(own.iloc[0]) if len(own) else float(loss.median())
-        noise, strength = float(rows["sigma_angstrom"].iloc[0]), float(rows["guidance_strength"].iloc[0])
-        said.append(
-            (
-                frames[stage].x(float(str(step))),
-                frames[stage].y(value),
-                f"step {step}, {STAGE_NAMES.get(stage, stage)}: best model {number(value)}, "
-                f"median of {len(loss)} samples {number(float(loss.median()))}; "
-                f"noise σ {number(noise)} Å, guidance strength {number(strength)}",
-            )
-        )
-    return said
-
-
-def plot_losses(losses: pd.DataFrame, best: int) -> Markup:
-    """Guidance loss of every sample over the steps; the best model's line is drawn thick.
-
-    The global and the local loss have different units, so each stage has an axis of its own at its left edge.
-    """
-    top, height, total = 44, 210, 300
-    last = int(losses["step"].max())
-    whole = Frame(LEFT, top, WIDTH - LEFT - RIGHT, height, (-0.5, last + 0.5), (0, 1))
-    stages = _stages(losses)
-    frames: dict[str, Frame] = {}
-    drawn = [
-        band(whole, (first - 0.5, end + 0.5), STAGE_NAMES.get(stage, stage), f"stage-{stage}")
-        for stage, first, end in stages
-    ]
-    for stage, first, end in stages:
-        rows = losses[(losses["stage"] == stage) & losses["loss"].notna()]
-        if rows.empty:
-            continue
-        left = whole.x(first - 0.5)
-        # A few samples far off must not flatten all the others: the axis ends at the 98th percentile.
-        low, high = float(rows["loss"].min()), float(np.percentile(rows["loss"], 98))
-        low = 0.0 if 0 <= low < 0.5 * high else low
-        frame = Frame(left, top, whole.x(end + 0.5) - left, height, (first - 0.5, end + 0.5), (low, high))
-        # Numbers stand where the neighbouring stage has no lines: left of the first, else right.
-        drawn.append(y_axis(frame, right=bool(frames)))
-        frames[stage] = frame
-        lines = {int(str(sample)): group for sample, group in rows.groupby("sample")}
-        for sample in sorted(lines, key=lambda number: number == best):
-            points = list(zip(lines[sample]["step"], lines[sample]["loss"], strict=True))
-            drawn.append(polyline(frame, points, "line best" if sample == best else "line other"))
-    drawn += [text(8, 16, "guidance loss", css="axis-label"), x_axis(whole, "step of the sampler")]
-    title = "Guidance loss of each sample over the steps of the sampler; lower is nearer to the map"
-    return picture((WIDTH, total), title, Markup("").join(drawn), _loss_readout(losses, best, frames))
 
 
 def _chains(residues: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

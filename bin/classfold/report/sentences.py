@@ -13,7 +13,8 @@ PLAUSIBLE_VOLUME_RATIO = (0.4, 2.0)
 DEMONSTRATION = "demonstration"
 
 
-def _count(number_of: int, singular: str, plural: str) -> str:
+def count(number_of: int, singular: str, plural: str) -> str:
+    """A number with its noun in the right form."""
     return f"{number_of} {singular if number_of == 1 else plural}"
 
 
@@ -21,14 +22,14 @@ def headline(run: Run, rows: list[Row]) -> str:
     """The run in one sentence or two."""
     fits = [row["cc_mask"] for row in rows if row["cc_mask"] is not None]
     docked = [row["unguided_cc_mask"] for row in rows if row["unguided_cc_mask"] is not None]
-    said = f"{_count(len(rows), 'class', 'classes')} of {_count(len(run.targets), 'target', 'targets')}"
+    said = f"{count(len(rows), 'class', 'classes')} of {count(len(run.targets), 'target', 'targets')}"
     if fits:
         said += f": the best models fit their maps with a correlation of {_range(fits)}"
         said += f", the unguided models with {_range(docked)}." if docked else "."
     else:
         said += ": no models were made."
     warnings = sum(len(result.warnings) for result in run.classes) + sum(len(t.warnings) for t in run.targets)
-    return said + (f" {_count(warnings, 'warning', 'warnings')} to read." if warnings else " No warnings.")
+    return said + (f" {count(warnings, 'warning', 'warnings')} to read." if warnings else " No warnings.")
 
 
 def _sentence(text: str | None) -> str:
@@ -73,11 +74,11 @@ def map_sentences(result: ClassResult) -> list[str]:
     )
     said += _volume_sentences(record)
     said.append(
-        f"Kept {_count(int(record.get('n_components_kept', 0)), 'connected piece', 'connected pieces')} "
+        f"Kept {count(int(record.get('n_components_kept', 0)), 'connected piece', 'connected pieces')} "
         "of density, "
-        f"removed {_count(int(record.get('n_components_removed', 0)), 'speck', 'specks')} of dust."
+        f"removed {count(int(record.get('n_components_removed', 0)), 'speck', 'specks')} of dust."
     )
-    said.append(f"{_count(int(record['n_cloud_points']), 'point stands', 'points stand')} for the map's global shape.")
+    said.append(f"{count(int(record['n_cloud_points']), 'point stands', 'points stand')} for the map's global shape.")
     return said
 
 
@@ -105,7 +106,7 @@ def docking_sentences(result: ClassResult) -> list[str]:
         others = max(len(record.get("poses", [])) - 1, 0)
         said.append(
             f"That is {100 * margin:.0f} % better than the next distinct placement"
-            + (f" ({_count(others, 'other is', 'others are')} recorded)." if others else ".")
+            + (f" ({count(others, 'other is', 'others are')} recorded)." if others else ".")
         )
     if mirror:
         ratio = record["score"] / mirror
@@ -120,7 +121,7 @@ def model_sentences(result: ClassResult) -> list[str]:
     if record is None:
         return ["No model was selected for this class."]
     docked = (record.get("unguided") or {}).get("cc_mask")
-    said = [f"Sample {record['best_sample']} of {record['n_samples']} ranks first: CC_mask {record['cc_mask']:.3f}"]
+    said = [f"Sample {record['best_sample']} ranks first of {result.samples_in_words}: CC_mask {record['cc_mask']:.3f}"]
     said[0] += f" (unguided model {docked:.3f})." if docked is not None else "."
     if docked is not None and docked >= record["cc_mask"]:
         said.append("The unguided model fits at least as well: guidance has added nothing here.")

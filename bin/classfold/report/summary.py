@@ -53,7 +53,12 @@ COLUMNS = (
     Column("target", "name of the target", lambda target, _: target.name),
     Column("class", "name of the class", lambda _, result: result.name),
     Column("best_sample", "number of the best sample, from 1", _from("models", "best_sample")),
-    Column("n_samples", "samples drawn for this class", _from("models", "n_samples")),
+    Column("n_samples", "samples drawn for this class", lambda _, result: result.n_samples),
+    Column(
+        "n_finished",
+        "of these, samples taken to the end; the others were stopped early, for they fitted the map worse",
+        lambda _, result: result.n_finished,
+    ),
     Column("cc_mask", "map correlation of the best model around its atoms, -1 to 1", _from("models", "cc_mask")),
     Column(
         "unguided_cc_mask",

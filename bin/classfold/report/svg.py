@@ -73,13 +73,23 @@ def polyline(frame: Frame, points: Points, css: str) -> Markup:
     return Markup("").join(lines)
 
 
-def band(frame: Frame, x_range: tuple[float, float], label: str, css: str) -> Markup:
-    """A shaded stretch of the x axis with its name at the top."""
+def band(frame: Frame, x_range: tuple[float, float], css: str) -> Markup:
+    """A shaded stretch of the x axis."""
     left, right = frame.x(x_range[0]), frame.x(x_range[1])
-    return Markup(
-        '<rect class="band {}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>'
-        '<text class="band-label" x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>'
-    ).format(css, left, frame.top, right - left, frame.height, (left + right) / 2, frame.top - 5, label)
+    return Markup('<rect class="band {}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>').format(
+        css, left, frame.top, right - left, frame.height
+    )
+
+
+def upright(x: float, y_range: tuple[float, float], css: str) -> Markup:
+    """A vertical line at a pixel."""
+    return Markup('<line class="{}" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>').format(css, x, x, *y_range)
+
+
+def interval(x_range: tuple[float, float], middle: float, y: float, css: str) -> Markup:
+    """A horizontal bar from pixel to pixel with a tick in it; a range of no width shows the tick alone."""
+    bar = Markup('<line class="{}" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>').format(css, *x_range, y, y)
+    return bar + upright(middle, (y - 5, y + 5), css)
 
 
 def text(x: float, y: float, content: str, *, css: str = "", anchor: str = "start") -> Markup:
@@ -88,16 +98,17 @@ def text(x: float, y: float, content: str, *, css: str = "", anchor: str = "star
     return template.format(css, x, y, anchor, content)
 
 
-def y_axis(frame: Frame, *, right: bool = False) -> Markup:
-    """Grid lines with their numbers on the left of the frame, or on its right."""
+def y_axis(frame: Frame) -> Markup:
+    """Grid lines with their numbers on the left of the frame."""
     line = Markup('<line class="grid" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>')
-    x, anchor = (frame.left + frame.width + 6, "start") if right else (frame.left - 6, "end")
     drawn = []
     for value in ticks(*frame.y_range, about=4):
         y = frame.y(value)
         drawn.append(line.format(frame.left, frame.left + frame.width, y, y))
         # The lowest number stands above the x axis, which may run on beside this frame.
-        drawn.append(text(x, min(y + 4, frame.top + frame.height - 3), number(value), css="tick", anchor=anchor))
+        drawn.append(
+            text(frame.left - 6, min(y + 4, frame.top + frame.height - 3), number(value), css="tick", anchor="end")
+        )
     return Markup("").join(drawn)
 
 

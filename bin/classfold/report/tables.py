@@ -13,7 +13,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from classfold import __version__
-from classfold.report.gather import Comparison, Run
+from classfold.report.gather import ClassResult, Comparison, Run
 from classfold.report.summary import Row
 from classfold.report.svg import number
 
@@ -75,6 +75,13 @@ def dumbbell(unguided: float | None, best: float | None) -> Markup | None:
     return template.format(said, Markup("").join(drawn))
 
 
+def _samples(result: ClassResult) -> Cell:
+    """How many samples were drawn, and how many of them were finished where that is fewer."""
+    if result.n_samples is None or result.n_finished == result.n_samples:
+        return _numeric(result.n_samples, 0)
+    return Cell(f"{result.n_finished} of {result.n_samples}", result.n_samples)
+
+
 def overview_table(run: Run, rows: list[Row]) -> Table:
     """One row per class; columns without any value are left out."""
     has_reference = any(row["best_ca_rmsd_angstrom"] is not None for row in rows)
@@ -85,7 +92,7 @@ def overview_table(run: Run, rows: list[Row]) -> Table:
         Head("Warnings"),
         Head("CC_mask", explained="cc-mask"),
         Head("CC_mask unguided", explained="unguided"),
-        Head("Samples"),
+        Head("Samples", explained="samples"),
         Head("Clashes", explained="clashes"),
         Head("Confidence", explained="confidence"),
     ]
@@ -107,7 +114,7 @@ def overview_table(run: Run, rows: list[Row]) -> Table:
             warnings,
             _numeric(best, 3),
             _numeric(unguided, 3),
-            _numeric(row["n_samples"], 0),
+            _samples(result),
             _numeric(row["clashes"], 0),
             confidence,
         ]
@@ -147,6 +154,27 @@ def ranking_table(scores: pd.DataFrame, best: int) -> Table:
     marked = np.flatnonzero(scores["sample"].to_numpy() == best)
     heads = [head for head, _ in known.values()]
     return Table(heads, rows, sortable=len(rows) > 1, marked=int(marked[0]) if len(marked) else -1)
+
+
+def stopped_table(samples: dict[str, Any] | None) -> Table | None:
+    """Samples that were not finished, in the order in which they were stopped; None where there were none."""
+    stopped = sorted((samples or {}).get("stopped", []), key=lambda entry: (entry["step"], entry["sample"]))
+    heads = [
+        Head("Sample"),
+        Head("Stopped after step"),
+        Head("Fit when stopped", explained="samples"),
+        Head("Least fit that went on", explained="samples"),
+    ]
+    rows = [
+        [
+            _numeric(entry["sample"], 0),
+            _numeric(entry["step"], 0),
+            _numeric(entry["fit"], 3),
+            _numeric(entry["least_kept"], 3),
+        ]
+        for entry in stopped
+    ]
+    return Table(heads, rows, sortable=len(rows) > 1) if rows else None
 
 
 def versions() -> dict[str, str]:
@@ -189,6 +217,12 @@ def parameter_table(run: Run) -> Table:
                 "steps",
                 "schedule",
                 "guidance",
+                "early_stop",
+                "steering",
+                "physical_guidance",
+                "evaluations",
+                "shared_evaluations",
+                "classes_together",
                 "prior",
                 "weights_label",
                 "device",

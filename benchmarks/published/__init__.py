@@ -1,0 +1,1 @@
+"""The released method stated plainly: what the benchmarks compare with."""

@@ -1,0 +1,1 @@
+"""What several benchmarks try guidance on: adenylate kinase, its path, its maps, and the miniature prior."""

@@ -1,0 +1,93 @@
+"""What the sampler needs of one class: its map, its point cloud, and the docked model that gives the frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .errors import InputError
+from .global_energy import Cloud
+from .local_energy import TargetMap
+from .maps import read_canonical
+from .point_cloud import read_cloud
+from .records import read_json
+from .structure import Topology, match_atoms, read_model
+
+MIN_DOCKED_ATOMS = 3
+"""A superposition needs three points."""
+MASS_RANGE = (0.3, 3.0)
+"""A contour far from the molecule's volume says more about the contour than about the map."""
+
+
+@dataclass(frozen=True)
+class ClassTask:
+    """One class to sample."""
+
+    name: str
+    target_map: TargetMap
+    cloud: Cloud
+    n_independent: float
+    """Volume within the contour in units of the resolution cubed: how many independent observations the map holds."""
+    docked: Tensor
+    """(n_atoms, 3) docked model in Å in the map's frame, zero where it lacks an atom."""
+    docked_atoms: Tensor
+    """(n_atoms,) 1 for the atoms that the docked model has."""
+
+
+def read_class(map_folder: Path, docking_folder: Path, topology: Topology, atom_mask: Tensor) -> ClassTask:
+    """Read ``T.C.map`` and ``T.C.docking``; tensors are on the device of ``atom_mask`` (n_atoms,), padding included.
+
+    Raises
+    ------
+    InputError
+        If the two are not of one class of this target, or the docked model shares too few atoms with it.
+    """
+    record, docking = read_json(map_folder / "map.json"), read_json(docking_folder / "docking.json")
+    key = record["target"], record["class"]
+    if key != (docking["target"], docking["class"]) or key[0] != topology.target:
+        raise InputError(f"{map_folder} and {docking_folder} are not of one class of target {topology.target}")
+    density_map = read_canonical(map_folder / "map.mrc")
+    mask = map_folder / "mask.mrc"
+    resolution = float(record["resolution_angstrom"])
+    target_map = TargetMap(
+        _tensor(density_map.density, atom_mask),
+        density_map.grid,
+        resolution,
+        _tensor(read_canonical(mask).density.clip(0, 1), atom_mask) if mask.is_file() else None,
+    )
+    cloud = read_cloud(map_folder / "point_cloud.csv")
+    enclosed = float(record["enclosed_volume_angstrom3"])
+    # A map that shows half of the molecule must not pull all of it together there.
+    mass = np.clip(enclosed / float(record["expected_volume_angstrom3"]), *MASS_RANGE)
+    docked, docked_atoms = _read_docked(docking_folder / "docked.cif", topology, atom_mask)
+    return ClassTask(
+        name=str(record["class"]),
+        target_map=target_map,
+        cloud=Cloud(_tensor(cloud.coordinates, atom_mask), _tensor(cloud.weight * mass, atom_mask)),
+        n_independent=enclosed / resolution**3,
+        docked=docked,
+        docked_atoms=docked_atoms,
+    )
+
+
+def _tensor(array: np.ndarray, like: Tensor) -> Tensor:
+    return torch.tensor(array, dtype=torch.float32, device=like.device)
+
+
+def _read_docked(path: Path, topology: Topology, atom_mask: Tensor) -> tuple[Tensor, Tensor]:
+    docked = read_model(path)
+    ours, theirs = match_atoms(topology, docked)
+    if len(ours) < MIN_DOCKED_ATOMS:
+        raise InputError(
+            f"{path} shares {len(ours)} atoms with the sequence of {topology.target}; "
+            "give an initial model of the same molecule, or none"
+        )
+    reference = atom_mask.new_zeros((len(atom_mask), 3))
+    reference[ours] = torch.from_numpy(docked.coordinates[theirs]).to(reference)
+    has_atom = torch.zeros_like(atom_mask)
+    has_atom[ours] = 1.0
+    return reference, has_atom

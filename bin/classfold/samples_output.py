@@ -1,0 +1,98 @@
+"""Write the samples of one class, and how they were drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .guided_sampling import GuidedSampler, Particle
+from .records import write_json
+
+CONFIDENCE_FIELDS = ("plddt", "complex_plddt", "ptm", "iptm")
+
+
+def gather(particles: Sequence[Particle], atom_mask: Tensor) -> dict[str, Tensor]:
+    """Coordinates (n, n_atoms, 3) of the real atoms and the confidence of finished samples."""
+    real = atom_mask.bool().cpu()
+    tensors = {"coordinates": torch.cat([particle.state.coordinates for particle in particles])[:, real].contiguous()}
+    judged = [particle.confidence for particle in particles if particle.confidence is not None]
+    for name in CONFIDENCE_FIELDS if judged else ():
+        tensors[name] = torch.cat([getattr(each, name) for each in judged]).contiguous()
+    return tensors
+
+
+def check_finite(coordinates: Tensor, name: str) -> list[str]:
+    """Warnings about samples (n, n_atoms, 3) whose coordinates are not finite.
+
+    Raises
+    ------
+    RuntimeError
+        If there is no other sample.
+    """
+    finite = torch.isfinite(coordinates).flatten(1).all(dim=1)
+    if not finite.any():
+        raise RuntimeError(f"class {name}: no sample has finite coordinates")
+    if finite.all():
+        return []
+    return [f"{int((~finite).sum())} of {len(finite)} samples have coordinates that are not finite"]
+
+
+def write_samples(
+    sampler: GuidedSampler, index: int, finished: Sequence[Particle], seconds: float, folder: Path
+) -> None:
+    """Write the ``T.C.samples`` folder of one class.
+
+    Parameters
+    ----------
+    sampler : GuidedSampler
+        After it has sampled.
+    index : int
+        Which of its classes.
+    finished : sequence of Particle
+        The finished samples of all its classes.
+    seconds : float
+        Time that all of them took together.
+    folder : Path
+    """
+    run, task, history = sampler.run, sampler.tasks[index], sampler.histories[index]
+    particles = [particle for particle in finished if particle.task == index]
+    tensors = gather(particles, run.prior.atom_mask)
+    warnings = check_finite(tensors["coordinates"], task.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, folder / "samples.safetensors")
+    sampler.log.write(index, folder / "losses.csv")
+    record = {
+        "target": run.topology.target,
+        "class": task.name,
+        "n_samples": len(sampler.seeds),
+        "samples": [{"sample": each.sample + 1, **asdict(sampler.seeds[each.sample])} for each in particles],
+        "stopped": [stopped._asdict() for stopped in history.stopped],
+        "resamplings": history.resamplings,
+        "schedule": asdict(run.schedule) | {"global": run.schedule.global_},
+        "steps": run.record.steps,
+        "guidance": str(run.options.guidance),
+        "early_stop": run.options.selection.early_stop,
+        "steering": run.options.selection.steering,
+        "physical_guidance": run.options.physics,
+        "evaluations": sampler.log.evaluations[index],
+        "shared_evaluations": run.schedule.warm_up * len(sampler.seeds),
+        "prior": run.record.prior,
+        "weights_label": run.record.weights_label,
+        "seconds": round(seconds, 2),
+        "classes_together": [each.name for each in sampler.tasks],
+        "device": str(run.prior.device),
+        "warnings": warnings,
+    }
+    write_json(record, folder / "samples.json")
+    click.echo(
+        f"{run.topology.target} {task.name}: {len(particles)} of {len(sampler.seeds)} samples finished, "
+        f"{len(history.stopped)} stopped early"
+    )
+    for warning in warnings:
+        click.echo(f"warning: {warning}")

@@ -1,0 +1,84 @@
+"""What all classes of a target share while they are sampled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .batches import choose_device
+from .course import AutomaticCourse, Course, FixedCourse, local_strength
+from .embedding_store import EmbeddingRecord, load_embedding, load_warm_up, read_record
+from .errors import InputError
+from .features import load_features
+from .population import Selection
+from .prior import BoltzPrior, Embedding, load_model
+from .records import read_json
+from .sampler import State
+from .schedule import AUTOMATIC, GuidanceMode, Schedule, make_schedule
+from .structure import Topology
+from .weights import WeightsFolder, verify_weights
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """What the user may choose about guided sampling."""
+
+    guidance: GuidanceMode
+    selection: Selection
+    physics: bool
+    """Whether Boltz's physical potentials correct every denoised sample."""
+    batch_size: int
+    """Samples at once; 0 chooses."""
+
+
+@dataclass(frozen=True)
+class TargetRun:
+    """What all classes of a target share."""
+
+    prior: BoltzPrior
+    embedding: Embedding
+    warm_up: State
+    topology: Topology
+    record: EmbeddingRecord
+    options: SamplingOptions
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule, or what bounds it where it is found by itself."""
+        return make_schedule(self.record.schedule, self.record.steps)
+
+    def new_course(self, resolution_angstrom: float) -> Course:
+        """A course at its start, for one sample of a class with a map of this resolution."""
+        if self.record.schedule == AUTOMATIC:
+            return AutomaticCourse(self.schedule, local_strength(resolution_angstrom))
+        return FixedCourse(self.schedule)
+
+
+def load_run(sequence: Path, embedding: Path, weights: Path, device: str, options: SamplingOptions) -> TargetRun:
+    """Load what the classes share, and check that it belongs together.
+
+    Raises
+    ------
+    InputError
+        If the embedding is of another sequence, other weights, or a schedule that the guidance does not know.
+    """
+    verify_weights(weights)
+    record = read_record(embedding, read_json(sequence / "target.json")["sequence_sha256"], weights)
+    if record.schedule == AUTOMATIC and options.guidance is GuidanceMode.PUBLISHED:
+        raise InputError(
+            f"the embedding in {embedding} was warmed up for the automatic schedule, which is not the published way; "
+            "give one made with --schedule experimental or synthetic"
+        )
+    chosen = choose_device(device)
+    prior = BoltzPrior(
+        load_model(weights / WeightsFolder.CHECKPOINT),
+        load_features(sequence / "features.safetensors"),
+        chosen,
+    )
+    warm_up = load_warm_up(embedding)
+    expected = (record.samples * record.replicates, len(prior.atom_mask), 3)
+    if tuple(warm_up.coordinates.shape) != expected:
+        raise RuntimeError(
+            f"{embedding}: warm-up states of shape {tuple(warm_up.coordinates.shape)}, not {expected}"
+        )
+    return TargetRun(prior, load_embedding(embedding, chosen), warm_up, Topology.read(sequence), record, options)
