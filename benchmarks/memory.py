@@ -86,7 +86,7 @@ MODELS = {"miniature": HYPERPARAMETERS, "middle": MIDDLE, "full": FULL}
 SEQUENCE = "MKVLAEGTRQDNSPIFHYWC"
 SIGMA_ANGSTROM = 1.0
 VOXEL_ANGSTROM, RESOLUTION_ANGSTROM = 1.0, 4.0
-RETURN_FREED_BLOCKS = {"MALLOC_MMAP_THRESHOLD_": "65536"}
+RETURN_FREED_BLOCKS = {"MALLOC_MMAP_THRESHOLD_": "16384"}
 THROUGH_NETWORK = GuidanceKind(through_network=True, published=False)
 STAGES = (("trunk", 1), ("free", 1), ("free", 4), ("guided", 1), ("guided", 4))
 
@@ -315,8 +315,8 @@ def measure_full_size(residues: tuple[int, ...], ratios: list[float]) -> None:
     for n_residues, (stage, n_samples) in itertools.product(residues, (("trunk", 1), ("free", 25), ("guided", 25))):
         found = in_own_process("full", n_residues, stage, n_samples, "cuda")
         click.echo(
-            f"{n_residues:8d}  {stage:6s}  {found.n_samples:10d}  {found.estimate / 1e9:8.2f}  {found.peak / 1e9:8.2f}  "
-            f"{ratio_of(found.estimate, found.peak, ratios):5.2f}  {found.seconds:7.2f}"
+            f"{n_residues:8d}  {stage:6s}  {found.n_samples:10d}  {found.estimate / 1e9:8.2f}  "
+            f"{found.peak / 1e9:8.2f}  {ratio_of(found.estimate, found.peak, ratios):5.2f}  {found.seconds:7.2f}"
         )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
@@ -28,11 +29,12 @@ from classfold.embedding_store import (
 )
 from classfold.errors import InputError, run_stage
 from classfold.features import load_features
+from classfold.precision import MATMULS, Matmul, Precision
 from classfold.prior import BoltzPrior, load_model
 from classfold.records import read_json, write_json
 from classfold.schedule import AUTOMATIC, SCHEDULES, make_schedule
 from classfold.structure import Topology
-from classfold.unguided_sampling import UnguidedSampler, write_unguided
+from classfold.unguided_sampling import UnguidedSampler, check_trunk_fits, write_unguided
 from classfold.weights import WeightsFolder, verify_weights
 
 
@@ -42,7 +44,7 @@ from classfold.weights import WeightsFolder, verify_weights
 )
 @click.option("--weights", type=click.Path(path_type=Path), required=True, help="Folder of the weights.")
 @click.option("--steps", default=200, help="Diffusion steps.")
-@click.option("--schedule", "schedule_name", type=click.Choice(sorted(SCHEDULES)), default=AUTOMATIC)
+@click.option("--schedule", type=click.Choice(sorted(SCHEDULES)), default=AUTOMATIC)
 @click.option("--samples", default=25, help="Samples of each replicate.")
 @click.option("--replicates", default=3, help="Replicates.")
 @click.option("--seed", default=1, help="Seed of all random numbers.")
@@ -51,6 +53,9 @@ from classfold.weights import WeightsFolder, verify_weights
 @click.option(
     "--physical-guidance", type=click.Choice(["on", "off"]), default="off", help="Correct by Boltz's own potentials."
 )
+@click.option("--precision", type=click.Choice(MATMULS), default="float32", help="Of the network's matrix products.")
+@click.option("--compile", "compiles", type=click.Choice(["on", "off"]), default="off", help="Compile the denoiser.")
+@click.option("--kernels", type=click.Choice(["on", "off"]), default="off", help="Boltz's fast kernels for the trunk.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 @click.option("--batch-size", default=0, help="Samples at once; 0 chooses by the device.")
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="T.embedding folder to write.")
@@ -58,16 +63,14 @@ def main(
     sequence: Path,
     weights: Path,
     steps: int,
-    schedule_name: str,
+    schedule: str,
     samples: int,
     replicates: int,
     seed: int,
     recycling_steps: int,
     unguided_models: int,
-    physical_guidance: str,
-    device: str,
-    batch_size: int,
     output: Path,
+    **machine: Any,
 ) -> None:
     """Entry point; see the module's docstring."""
     started = time.monotonic()
@@ -76,23 +79,18 @@ def main(
             f"samples = {samples}, replicates = {replicates}, unguided models = {unguided_models}: "
             "each has to be 1 or more"
         )
-    schedule = make_schedule(schedule_name, steps)
+    lengths = make_schedule(schedule, steps)
     verify_weights(weights)
-    target = read_json(sequence / "target.json")
-    topology = Topology.read(sequence)
-    label = weights_label(weights)
-    prior = BoltzPrior(
-        load_model(weights / WeightsFolder.CHECKPOINT),
-        load_features(sequence / "features.safetensors"),
-        choose_device(device),
-    )
+    target, label = read_json(sequence / "target.json"), weights_label(weights)
+    prior = load_prior(sequence, weights, **machine)
     embedding = prior.embed(recycling_steps)
     if not all(bool(torch.isfinite(value).all()) for value in vars(embedding).values()):
         raise RuntimeError("the trunk returned values that are not finite")
 
     seeds = sample_seeds(seed, samples, replicates)
-    correct = prior.physical_guide(steps) if physical_guidance == "on" else None
-    sampler = UnguidedSampler(prior, embedding, schedule, batch_size, correct)
+    is_physical = machine["physical_guidance"] == "on"
+    correct = prior.physical_guide(steps) if is_physical else None
+    sampler = UnguidedSampler(prior, embedding, lengths, machine["batch_size"], correct)
     warm = sampler.warm_up(seeds)
     n_unguided = min(unguided_models, len(seeds))
     unguided = sampler.finish(warm, seeds[:n_unguided]).coordinates[:, prior.atom_mask.bool().cpu()]
@@ -102,26 +100,40 @@ def main(
     output.mkdir(parents=True, exist_ok=True)
     save_embedding(output, embedding)
     save_warm_up(output, warm)
-    write_unguided(output, topology, unguided, label)
+    write_unguided(output, Topology.read(sequence), unguided, label)
     record = EmbeddingRecord(
         target=target["target"],
         sequence_sha256=target["sequence_sha256"],
         checkpoint_sha256=checkpoint_digest(weights),
         weights_label=label,
         prior="boltz1",
-        schedule=schedule_name,
+        schedule=schedule,
         steps=steps,
         seed=seed,
         samples=samples,
         replicates=replicates,
         recycling_steps=recycling_steps,
         unguided_models=n_unguided,
-        physical_guidance=physical_guidance == "on",
+        physical_guidance=is_physical,
         device=str(prior.device),
         seconds=round(time.monotonic() - started, 2),
     )
     write_json(record, output / RECORD_FILE)
     click.echo(f"{target['target']}: {len(seeds)} warm-up states, {n_unguided} unguided models")
+
+
+def load_prior(
+    sequence: Path, weights: Path, device: str, precision: Matmul, compiles: str, kernels: str, **_: Any
+) -> BoltzPrior:
+    """The prior for one sequence, on a device that it is expected to fit on."""
+    prior = BoltzPrior(
+        load_model(weights / WeightsFolder.CHECKPOINT),
+        load_features(sequence / "features.safetensors"),
+        choose_device(device),
+        Precision(precision, compiles == "on", kernels == "on"),
+    )
+    check_trunk_fits(prior)
+    return prior
 
 
 if __name__ == "__main__":

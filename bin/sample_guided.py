@@ -22,6 +22,7 @@ from classfold.class_task import read_class
 from classfold.errors import InputError, run_stage
 from classfold.guided_sampling import GuidedSampler
 from classfold.population import Selection
+from classfold.precision import MATMULS, Matmul, Precision
 from classfold.samples_output import write_samples
 from classfold.schedule import GuidanceMode
 from classfold.target_run import SamplingOptions, load_run
@@ -67,6 +68,8 @@ from classfold.target_run import SamplingOptions, load_run
 @click.option(
     "--physical-guidance", type=click.Choice(["on", "off"]), default="off", help="Correct by Boltz's own potentials."
 )
+@click.option("--precision", type=click.Choice(MATMULS), default="float32", help="Of the network's matrix products.")
+@click.option("--compile", "compiles", type=click.Choice(["on", "off"]), default="off", help="Compile the denoiser.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 @click.option("--batch-size", default=0, help="Samples at once; 0 chooses by the memory that is free.")
 @click.option(
@@ -97,12 +100,24 @@ def main(
 
 
 def sampling_options(
-    guidance: str, early_stop: str, steering: str, physical_guidance: str, batch_size: int
+    guidance: str,
+    early_stop: str,
+    steering: str,
+    physical_guidance: str,
+    precision: Matmul,
+    compiles: str,
+    batch_size: int,
 ) -> SamplingOptions:
     """The options as the package takes them."""
     mode = GuidanceMode(guidance)
     stops = early_stop == "on" or (early_stop == "auto" and mode is not GuidanceMode.PUBLISHED)
-    return SamplingOptions(mode, Selection(stops, steering == "on"), physical_guidance == "on", batch_size)
+    return SamplingOptions(
+        guidance=mode,
+        selection=Selection(stops, steering == "on"),
+        physics=physical_guidance == "on",
+        batch_size=batch_size,
+        precision=Precision(precision, compiles == "on"),
+    )
 
 
 if __name__ == "__main__":

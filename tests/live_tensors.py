@@ -27,17 +27,22 @@ class LiveTensors(TorchDispatchMode):
         super().__init__()
         self.peak_bytes = 0
         self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
+        self._at_most_bytes = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if str(func) in QUESTIONS and args[0].device.type == "meta":
             return False
         given = {key for key, _ in _storages((args, kwargs))}
         result = func(*args, **(kwargs or {}))
-        self._alive = {key: entry for key, entry in self._alive.items() if not entry[0].expired()}
         for key, storage in _storages(result):
             if key not in given and key not in self._alive:
                 self._alive[key] = StorageWeakRef(storage), storage.nbytes()
-        self.peak_bytes = max(self.peak_bytes, sum(n_bytes for _, n_bytes in self._alive.values()))
+                self._at_most_bytes += storage.nbytes()
+        # To look which are gone takes time; below the peak it does not matter.
+        if self._at_most_bytes > self.peak_bytes:
+            self._alive = {key: entry for key, entry in self._alive.items() if not entry[0].expired()}
+            self._at_most_bytes = sum(n_bytes for _, n_bytes in self._alive.values())
+            self.peak_bytes = max(self.peak_bytes, self._at_most_bytes)
         return result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,6 +20,7 @@ from .embedding_store import sample_seeds
 from .global_energy import GlobalEnergy
 from .local_energy import LocalEnergy
 from .map_guide import Energies, MapGuide
+from .memory import Dimensions, Footprint, GuidanceKind, Problem, guided_footprint
 from .population import Stopped, better_half, log_likelihood, resampled, tempered_weights
 from .prior import Confidence
 from .pseudo_atoms import halves_of_residues
@@ -88,6 +90,7 @@ class GuidedSampler:
         self.checkpoints = run.options.selection.checkpoints(run.schedule)
         self.log = LossLog(run.topology.target, [task.name for task in tasks], run.record.steps)
         self.histories = [ClassHistory() for _ in tasks]
+        self.footprint = self._footprint()
 
     def sample(self) -> list[Particle]:
         """Take all samples of all classes from the end of the warm-up to the end; returns those that were finished."""
@@ -108,6 +111,19 @@ class GuidedSampler:
                 ]
         return particles
 
+    def _footprint(self) -> Footprint:
+        """Memory that a batch is expected to take."""
+        prior, guidance = self.run.prior, self.run.options.guidance
+        problem = Problem.of_features(
+            prior.features,
+            n_maps=len(self.tasks),
+            map_voxels=max(task.target_map.density.numel() for task in self.tasks),
+            n_points=max(len(task.cloud.mass) for task in self.tasks),
+            n_pseudo_atoms=len(halves_of_residues(self.run.topology, torch.device("cpu")).mass),
+        )
+        kind = GuidanceKind(guidance is not GuidanceMode.FAST, guidance is GuidanceMode.PUBLISHED)
+        return guided_footprint(Dimensions.of_model(prior.model), problem, kind, prior.denoises_one_by_one)
+
     def _advance(self, particles: list[Particle], steps: Sequence[NoiseStep]) -> None:
         """Take some steps with all particles, in batches."""
         is_last = steps[-1].index + 1 == self.run.record.steps
@@ -120,7 +136,8 @@ class GuidedSampler:
                 self._judge_confidence(chosen)
             return chosen
 
-        done = in_batches(len(particles), self.run.options.batch_size, self.run.prior.device, work)
+        prior = self.run.prior
+        done = in_batches(len(particles), self.run.options.batch_size, prior.device, work, self.footprint)
         particles[:] = [particle for batch in done for particle in batch]
 
     def _take_steps(self, particles: list[Particle], steps: Sequence[NoiseStep]) -> None:
@@ -163,9 +180,9 @@ class GuidedSampler:
         if self.run.options.selection.early_stop:
             fit = np.array([particle.fit for particle in particles])
             kept = better_half(fit)
-            least = float(fit[kept].min())
+            least = finite(float(fit[kept].min()))
             history.stopped += [
-                Stopped(particle.sample + 1, step, particle.fit, least)
+                Stopped(particle.sample + 1, step, finite(particle.fit), least)
                 for index, particle in enumerate(particles)
                 if index not in kept
             ]
@@ -193,6 +210,11 @@ class GuidedSampler:
         for particle, place in zip(following, particles, strict=True):
             particle.sample = place.sample
         return following
+
+
+def finite(value: float) -> float | None:
+    """The value, or None where a sample has run away: JSON knows no other."""
+    return value if math.isfinite(value) else None
 
 
 def row(state: State, index: int) -> State:

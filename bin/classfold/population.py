@@ -30,9 +30,9 @@ class Stopped(NamedTuple):
     """Its number, from 1."""
     step: int
     """Last step that it took."""
-    fit: float
-    """Its correlation with the map."""
-    least_kept: float
+    fit: float | None
+    """Its correlation with the map, where it has one."""
+    least_kept: float | None
     """The lowest correlation of those that went on."""
 
 

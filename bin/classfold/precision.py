@@ -74,6 +74,10 @@ class Precision:
             torch.set_float32_matmul_precision(before)
 
 
+EXACT = Precision()
+"""Everything in float32, as ``boltz predict`` runs Boltz-1."""
+
+
 def _need_ampere(what: str, device: torch.device, remedy: str) -> None:
     if device.type != "cuda":
         raise InputError(f"{what} needs an NVIDIA GPU, and this runs on {device}; {remedy}")

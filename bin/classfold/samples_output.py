@@ -43,6 +43,16 @@ def check_finite(coordinates: Tensor, name: str) -> list[str]:
     return [f"{int((~finite).sum())} of {len(finite)} samples have coordinates that are not finite"]
 
 
+def memory_record(sampler: GuidedSampler) -> dict[str, int | None]:
+    """What the sampling was expected to take, and what it took where the device tells."""
+    device = sampler.run.prior.device
+    return {
+        "fixed_bytes": sampler.footprint.fixed_bytes,
+        "bytes_per_sample": sampler.footprint.per_sample_bytes,
+        "peak_bytes": torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None,
+    }
+
+
 def write_samples(
     sampler: GuidedSampler, index: int, finished: Sequence[Particle], seconds: float, folder: Path
 ) -> None:
@@ -64,6 +74,8 @@ def write_samples(
     particles = [particle for particle in finished if particle.task == index]
     tensors = gather(particles, run.prior.atom_mask)
     warnings = check_finite(tensors["coordinates"], task.name)
+    if sampler.correct is not None and sampler.correct.is_idle:
+        warnings.append("physical guidance does nothing here: its potentials know ligands and contacts between chains")
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / "samples.safetensors")
     sampler.log.write(index, folder / "losses.csv")
@@ -74,7 +86,7 @@ def write_samples(
         "samples": [{"sample": each.sample + 1, **asdict(sampler.seeds[each.sample])} for each in particles],
         "stopped": [stopped._asdict() for stopped in history.stopped],
         "resamplings": history.resamplings,
-        "schedule": asdict(run.schedule) | {"global": run.schedule.global_},
+        "schedule": {name.rstrip("_"): value for name, value in asdict(run.schedule).items()},
         "steps": run.record.steps,
         "guidance": str(run.options.guidance),
         "early_stop": run.options.selection.early_stop,
@@ -84,6 +96,8 @@ def write_samples(
         "shared_evaluations": run.schedule.warm_up * len(sampler.seeds),
         "prior": run.record.prior,
         "weights_label": run.record.weights_label,
+        "precision": asdict(run.options.precision),
+        "memory": memory_record(sampler),
         "seconds": round(seconds, 2),
         "classes_together": [each.name for each in sampler.tasks],
         "device": str(run.prior.device),

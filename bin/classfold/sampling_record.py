@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,7 +52,8 @@ class LossLog:
         with path.open("w", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(COLUMNS)
-            writer.writerows(sorted(self.rows[index], key=lambda entry: entry[:2]))
+            rows = sorted(self.rows[index], key=lambda entry: entry[:2])
+            writer.writerows(rows)
 
 
 class BatchLog:
@@ -68,7 +70,7 @@ class BatchLog:
         losses = [float("nan")] * len(self.samples) if energies is None else energies.tolist()
         pulls = zip(self.guide.stages, self.guide.strengths, losses, strict=True)
         for (task, sample), (stage, strength, loss) in zip(self.samples, pulls, strict=True):
-            shown = f"{loss:.6g}" if stage.is_guided else ""
+            shown = f"{loss:.6g}" if math.isfinite(loss) else ""
             entry = (sample + 1, step.index, stage.value, f"{step.sigma:.6g}", f"{strength:.6g}", shown)
             self.entries.append((task, entry, 2 if self.guide.mode.looks_through_network(stage) else 1))
         if (step.index + 1) % STEPS_BETWEEN_LINES == 0 or step.index + 1 == self.log.steps:

@@ -11,6 +11,7 @@ from .embedding_store import EmbeddingRecord, load_embedding, load_warm_up, read
 from .errors import InputError
 from .features import load_features
 from .population import Selection
+from .precision import EXACT, Precision
 from .prior import BoltzPrior, Embedding, load_model
 from .records import read_json
 from .sampler import State
@@ -29,6 +30,7 @@ class SamplingOptions:
     """Whether Boltz's physical potentials correct every denoised sample."""
     batch_size: int
     """Samples at once; 0 chooses."""
+    precision: Precision = EXACT
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def load_run(sequence: Path, embedding: Path, weights: Path, device: str, option
         load_model(weights / WeightsFolder.CHECKPOINT),
         load_features(sequence / "features.safetensors"),
         chosen,
+        options.precision,
     )
     warm_up = load_warm_up(embedding)
     expected = (record.samples * record.replicates, len(prior.atom_mask), 3)

@@ -8,13 +8,26 @@ import click
 import torch
 from safetensors.torch import save_file
 
-from .batches import in_batches
+from .batches import first_batch, in_batches
 from .embedding_store import UNGUIDED_FILE, join, take
+from .memory import Dimensions, Problem, trunk_footprint, unguided_footprint
 from .prior import BoltzPrior, Embedding
 from .random_draws import SampleSeed, SampleStreams
 from .sampler import Correct, Frame, State, sample, start
 from .schedule import Schedule
 from .structure import Topology, write_model
+
+
+def check_trunk_fits(prior: BoltzPrior) -> None:
+    """Refuse a target that the device's memory does not suffice for, before it is begun.
+
+    Raises
+    ------
+    InputError
+        If the trunk is expected not to fit.
+    """
+    footprint = trunk_footprint(Dimensions.of_model(prior.model), Problem.of_features(prior.features))
+    first_batch(1, 0, prior.device, footprint)
 
 
 class UnguidedSampler:
@@ -34,6 +47,9 @@ class UnguidedSampler:
         self.frame = Frame(prior.atom_mask, correct=correct)
         self.schedule = schedule
         self.batch_size = batch_size
+        self.footprint = unguided_footprint(
+            Dimensions.of_model(prior.model), Problem.of_features(prior.features), prior.denoises_one_by_one
+        )
 
     def warm_up(self, seeds: list[SampleSeed]) -> State:
         """States of all samples after the warm-up."""
@@ -47,7 +63,7 @@ class UnguidedSampler:
             )
             return sample(state, steps, streams.step, self.denoise, self.process, self.frame)
 
-        return join(in_batches(len(seeds), self.batch_size, self.prior.device, work))
+        return join(in_batches(len(seeds), self.batch_size, self.prior.device, work, self.footprint))
 
     def finish(self, warm: State, seeds: list[SampleSeed]) -> State:
         """Finish the first ``len(seeds)`` samples without guidance."""
@@ -59,7 +75,7 @@ class UnguidedSampler:
             streams = self._streams(seeds, batch)
             return sample(state, steps, streams.step, self.denoise, self.process, self.frame)
 
-        return join(in_batches(len(seeds), self.batch_size, self.prior.device, work))
+        return join(in_batches(len(seeds), self.batch_size, self.prior.device, work, self.footprint))
 
     def _streams(self, seeds: list[SampleSeed], batch: range) -> SampleStreams:
         chosen = seeds[batch.start : batch.stop]

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from click.testing import CliRunner
 from embed_sequence import main
 from safetensors.torch import load_file
 
@@ -11,11 +10,16 @@ from classfold.records import read_json
 from classfold.structure import Topology, read_model
 
 
+def warm_up(folder) -> torch.Tensor:
+    return load_file(folder / "warm_up.safetensors")["coordinates"]
+
+
 def test_outputs_belong_to_the_target(embedded_case) -> None:
     folder = embedded_case.folder / "small.embedding"
     topology = Topology.read(embedded_case.sequence)
     record = read_json(folder / "embedding.json")
     assert (record["samples"], record["replicates"], record["weights_label"]) == (3, 2, "random weights")
+    assert (record["schedule"], record["steps"], record["physical_guidance"]) == ("auto", 16, False)
     assert load_file(folder / "embedding.safetensors")["s"].shape[:2] == (1, 16 + 23)
     warm = load_file(folder / "warm_up.safetensors")
     assert warm["coordinates"].shape[0] == warm["memory"].shape[0] == 6
@@ -26,15 +30,28 @@ def test_outputs_belong_to_the_target(embedded_case) -> None:
 
 
 def test_warm_up_depends_on_the_sample_alone(embedded_case, tmp_path) -> None:
-    arguments = [*embedded_case.arguments(), "--steps", "16", "--samples", "2", "--replicates", "1"]
-    arguments += ["--unguided-models", "1", "--recycling-steps", "1", "--batch-size", "1"]
-    result = CliRunner().invoke(main, [*arguments, "--output", str(tmp_path / "again")])
-    assert result.exit_code == 0, result.output
-    first = load_file(embedded_case.folder / "small.embedding/warm_up.safetensors")["coordinates"]
-    again = load_file(tmp_path / "again/warm_up.safetensors")["coordinates"]
-    # At this point sigma is tens of Å, so that coordinates are hundreds of Å.
-    torch.testing.assert_close(again, first[:2], atol=1e-2, rtol=1e-4)
+    """To the bit on a CPU, where samples are denoised one by one."""
+    options = ("--samples", "2", "--replicates", "1", "--unguided-models", "1", "--batch-size", "1")
+    again = warm_up(embedded_case.embed(tmp_path / "again", *options))
+    first = warm_up(embedded_case.folder / "small.embedding")
+    assert torch.equal(again, first[:2])
     assert (first[0] - first[3]).abs().max() > 1
+
+
+def test_the_schedule_decides_how_long_the_warm_up_is(embedded_case, published_case) -> None:
+    folder = published_case.folder / "small.published.embedding"
+    assert read_json(folder / "embedding.json")["schedule"] == "experimental"
+    assert not torch.equal(warm_up(folder), warm_up(published_case.folder / "small.embedding"))
+
+
+def test_physical_guidance_corrects_warm_up_and_unguided_models(embedded_case, tmp_path) -> None:
+    """AMP has bonds and chirality that Boltz's potentials know."""
+    folder = embedded_case.embed(tmp_path / "physical", "--physical-guidance", "on", "--samples", "1")
+    plain = embedded_case.folder / "small.embedding"
+    assert read_json(folder / "embedding.json")["physical_guidance"]
+    assert (warm_up(folder)[0] - warm_up(plain)[0]).abs().max() > 1e-2
+    models = [load_file(each / "unguided.safetensors")["coordinates"][0] for each in (folder, plain)]
+    assert (models[0] - models[1]).abs().max() > 1e-2
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_the_record_says_what_was_decided(prepared):
     assert record["threshold"] == max(record["threshold_by_volume"], record["threshold_by_background"])
     assert record["threshold_method"] in record["threshold_evidence"]
     assert record["expected_volume_angstrom3"] == pytest.approx(1.21 * 23_600)
-    assert record["n_cloud_points"] == number_of_points(1655, 1.6)
+    assert record["n_cloud_points"] == number_of_points(1655) == 413
     assert record["warnings"] == []
     assert (prepared / "map.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 

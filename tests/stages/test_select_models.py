@@ -92,10 +92,10 @@ def test_distances_to_the_reference_are_taken_without_superposition(result, samp
 def test_the_record_says_what_is_best_and_what_went_wrong(result):
     record = json.loads((result / "models.json").read_text())
     assert (record["target"], record["class"], record["best_sample"]) == ("adk", "open", 2)
-    assert record["n_samples"] == 6 and record["n_rejected"] == 2
+    assert (record["n_samples"], record["n_finished"], record["n_rejected"]) == (6, 6, 2)
     assert record["cc_mask"] > record["unguided"]["cc_mask"] + 0.3
     assert "CC_mask" in record["ranking_rule"]
-    assert any("2 of 6 samples were rejected" in warning for warning in record["warnings"])
+    assert any("2 of 6 finished samples were rejected" in warning for warning in record["warnings"])
 
 
 def test_models_carry_fit_and_confidence_and_the_sampled_coordinates(result, samples):
@@ -131,11 +131,24 @@ def test_without_a_confidence_head_the_fields_are_empty(folders, samples, tmp_pa
     assert "_ma_qa_metric_local" not in (tmp_path / "models/model.cif").read_text()
 
 
+def test_samples_that_were_stopped_early_count_as_drawn(folders, samples, tmp_path):
+    drawn = write_samples(tmp_path / "samples", "adk", "open", {"coordinates": samples[[1, 5]]})
+    record = json.loads((drawn / "samples.json").read_text())
+    listed = [{**entry, "sample": number} for entry, number in zip(record["samples"], (7, 19), strict=True)]
+    (drawn / "samples.json").write_text(json.dumps(record | {"n_samples": 25, "samples": listed}))
+    outcome = run(folders, drawn, tmp_path / "models")
+    assert outcome.exit_code == 0, outcome.output
+    assert sorted(path.name for path in (tmp_path / "models/samples").iterdir()) == ["sample_007.cif", "sample_019.cif"]
+    assert [row["sample"] for row in rows_of(tmp_path / "models/scores.csv")] == ["7", "19"]
+    record = json.loads((tmp_path / "models/models.json").read_text())
+    assert (record["best_sample"], record["n_samples"], record["n_finished"]) == (7, 25, 2)
+
+
 def test_no_valid_sample_is_a_clear_failure_that_leaves_no_record(folders, samples, tmp_path):
     drawn = write_samples(tmp_path / "samples", "adk", "open", {"coordinates": samples[3:5]})
     outcome = run(folders, drawn, tmp_path / "models")
     assert isinstance(outcome.exception, InputError)
-    assert "none of the 2 samples of adk.open can be ranked" in str(outcome.exception)
+    assert "none of the 2 finished samples of adk.open can be ranked" in str(outcome.exception)
     assert not (tmp_path / "models/models.json").exists()
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -123,6 +124,41 @@ def test_stages_that_left_nothing_are_named(two_classes, tmp_path):
     assert "docking: no result" in text and "models: no result" in text
     table = pd.read_csv(tmp_path / "summary.csv")
     assert table["cc_mask"].notna().tolist() == [True, False]
+
+
+def tables_of_stopped(page: Page) -> list[dict[str, str | None]]:
+    """Attributes of the elements that open and close, each before a table of stopped samples."""
+    found = []
+    for (tag, attributes), (_, region) in pairwise(e for e in page.elements if e[0] in ("details", "div")):
+        if tag == "details" and "that were stopped" in (region.get("aria-label") or ""):
+            found.append(attributes)
+    return found
+
+
+@pytest.mark.parametrize(("n_samples", "is_open"), [(14, True), (25, False)])
+def test_stopped_samples_are_drawn_told_and_listed(tmp_path, n_samples, is_open):
+    folder = tmp_path / "stages"
+    build(folder, Case(classes=("only",), n_samples=n_samples))
+    text = report(folder, tmp_path)
+    record = json.loads((folder / "adk.only.samples" / "samples.json").read_text())
+    stopped, finished = record["stopped"], record["samples"]
+    assert len(stopped) + len(finished) == n_samples
+    assert f"{n_samples} samples were drawn; " in text and f"; {len(finished)} were finished." in text
+    assert f"best of {len(finished)} finished samples ({n_samples} drawn)" in text
+    assert ["open" in attributes for attributes in tables_of_stopped(Page(text))] == [is_open]
+    assert f"{sum(entry['step'] == stopped[0]['step'] for entry in stopped)} samples stopped after this step" in text
+    table = pd.read_csv(tmp_path / "summary.csv")
+    assert table[["n_samples", "n_finished"]].to_numpy().tolist() == [[n_samples, len(finished)]]
+    assert f"adk / only: evaluations</td>\n<td>{record['evaluations']}" in text
+
+
+def test_results_of_before_samples_were_stopped_are_still_shown(tmp_path):
+    folder = tmp_path / "stages"
+    build(folder, Case(classes=("only",), n_samples=3, is_old=True, schedule="experimental", guidance="published"))
+    text = report(folder, tmp_path)
+    assert "best of 3 samples" in text and "3 samples were drawn and all of them were finished." in text
+    assert tables_of_stopped(Page(text)) == [] and "Cost:" not in text
+    assert "global from step 100 to 149" in text
 
 
 def test_nothing_to_report_is_refused(tmp_path):

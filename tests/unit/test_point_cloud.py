@@ -68,6 +68,10 @@ def test_the_number_of_points_is_the_papers(n_atoms, voxel, expected):
     assert number_of_points(n_atoms, voxel) == expected
 
 
+def test_by_default_four_atoms_share_a_point_whatever_the_voxels():
+    assert number_of_points(1655) == 413
+
+
 def test_the_cloud_has_the_densitys_centre_and_total(density_map):
     kept = density_map.density > 1.0
     cloud = place_points(density_map, kept, 25, seed=1)

@@ -17,10 +17,10 @@ from classfold.mmcif import Model
 from classfold.report.display_map import MAX_SIDE, display_map
 from classfold.report.display_models import mmcif_text
 from classfold.report.gather import ClassResult, Run, TargetResult, _natural, read_matrix, read_table
-from classfold.report.plots import plot_fit, plot_losses
-from classfold.report.sentences import docking_sentences, headline, map_sentences
+from classfold.report.plots import plot_fit
+from classfold.report.sentences import docking_sentences, headline, map_sentences, model_sentences
 from classfold.report.summary import COLUMNS, summarise, write_summary
-from classfold.report.svg import Frame, number, polyline, ticks
+from classfold.report.svg import Frame, log_ticks, number, polyline, ticks
 from classfold.report.tables import dumbbell, overview_table, ranking_table
 
 ORIGIN = np.array([-31.0, 12.5, 200.0])
@@ -101,6 +101,8 @@ def test_tables_keep_names_as_they_are(tmp_path):
     assert table["chain"].tolist() == ["1", "01"]
     assert table["residue_name"].tolist() == ["NA", "ALA"]
     assert table["cc"].tolist() == [0.5, pytest.approx(np.nan, nan_ok=True)]
+    path.write_text("sample,loss\n1,0.5\n2,nan\n")
+    assert read_table(path)["loss"].tolist() == [0.5, pytest.approx(np.nan, nan_ok=True)]
     path.write_text("chain,cc\nA,high\n")
     with pytest.raises(InputError, match="column cc"):
         read_table(path)
@@ -127,6 +129,20 @@ def test_ticks_are_round_and_inside(low, high):
     assert 1 <= len(found) <= 11
     assert all(low - 1e-9 <= value <= high + 1e-9 for value in found)
     assert all(float(f"{value:.2g}") == pytest.approx(value) for value in np.diff(found))
+
+
+@pytest.mark.parametrize(("low", "high"), [(3.0, 700.0), (0.31, 0.34), (1e-4, 8e7), (2.0, 2.0), (0.9, 12.0)])
+def test_ticks_of_ratios_are_round_and_inside(low, high):
+    found = log_ticks(low, high)
+    assert 1 <= len(found) <= 13 and found == sorted(set(found))
+    assert all(low * (1 - 1e-9) <= value <= high * (1 + 1e-9) for value in found)
+    assert all(float(f"{value:.3g}") == pytest.approx(value) for value in found)
+
+
+def test_equal_ratios_are_equally_far_apart_in_a_logarithmic_frame():
+    frame = Frame(0, 10, 100, 60, (0, 1), (0.1, 100.0), is_log=True)
+    assert [frame.y(value) for value in (100.0, 10.0, 1.0, 0.1)] == pytest.approx([10, 30, 50, 70])
+    assert frame.y(-3.0) == frame.y(0.0) == 70 and frame.y(1e6) == 10
 
 
 def test_numbers_are_short():
@@ -162,21 +178,6 @@ def test_fit_plot_names_weak_residues_and_skips_missing_ones():
     assert "<b>" not in plots["A"] and "GLY" not in plots["A"]
 
 
-def test_loss_plot_has_a_scale_for_each_guided_stage():
-    rows = [
-        (sample, step, stage, 1.0, 0.1, loss)
-        for sample in (1, 2)
-        for step, (stage, loss) in enumerate(
-            [("warm_up", None), ("global", 900.0), ("global", 100.0), ("local", 0.8), ("relaxation", None)]
-        )
-    ]
-    columns = ["sample", "step", "stage", "sigma_angstrom", "guidance_strength", "loss"]
-    drawn = str(plot_losses(pd.DataFrame(rows, columns=columns), best=2))
-    assert drawn.count('class="line best"') == 2 and drawn.count('class="line other"') == 2
-    assert all(name in drawn for name in ("warm-up", "global: shape", "local: density", "relaxation"))
-    assert drawn.count("step 1, global: shape") == 1 and "step 0" not in drawn
-
-
 def class_result(**records) -> ClassResult:
     folder = records.pop("folder")
     return ClassResult("t", "c", folder, MAP_RECORD | records.pop("map", {}), **records)
@@ -203,6 +204,28 @@ def test_a_class_without_models_has_its_row_and_its_reasons(tmp_path):
     record = json.loads((tmp_path / "summary.json").read_text())
     assert list(table.columns) == list(record["columns"]) == [column.name for column in COLUMNS]
     assert record["classes"][0]["threshold"] == 0.02
+
+
+@pytest.mark.parametrize(
+    ("samples", "models", "words", "cell"),
+    [
+        ({"n_samples": 25, "samples": [{}] * 4}, {"n_samples": 25}, "4 finished samples (25 drawn)", "4 of 25"),
+        (None, {"n_samples": 25, "n_finished": 1}, "1 finished sample (25 drawn)", "1 of 25"),
+        (None, {"n_samples": 6}, "6 samples", "6"),
+        ({"n_samples": 1, "samples": [{}]}, None, "1 sample", "1"),
+    ],
+    ids=["stopped", "without samples.json", "of before", "without models"],
+)
+def test_drawn_and_finished_samples_are_told_apart(tmp_path, samples, models, words, cell):
+    numbers = {"best_sample": 1, "cc_mask": 0.5, "ranking_rule": "rule"}
+    result = class_result(folder=tmp_path, samples=samples, models=models and models | numbers)
+    assert result.samples_in_words == words
+    run = Run([TargetResult("t", {"n_residues": 5, "n_atoms": 40, "warnings": []}, None, [result], None)])
+    rows = summarise(run)
+    assert overview_table(run, rows).rows[0][6].text == cell
+    assert (rows[0]["n_samples"], rows[0]["n_finished"]) == (result.n_samples, result.n_finished)
+    if models:
+        assert f"ranks first of {words}: CC_mask 0.500" in model_sentences(result)[0]
 
 
 def test_ranking_leaves_out_what_is_empty_and_marks_the_best():

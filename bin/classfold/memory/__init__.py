@@ -23,7 +23,7 @@ from .footprint import (
     unguided_footprint,
     weights_bytes,
 )
-from .limits import TENSOR_SHARE, free_bytes, free_host_bytes, largest_batch
+from .limits import TENSOR_SHARE, check_room, free_bytes, free_host_bytes, largest_batch, used_peak_bytes
 from .sizes import Dimensions, Problem
 from .trunk import confidence_peak_bytes, embedding_bytes, trunk_peak_bytes
 
@@ -34,6 +34,7 @@ __all__ = [
     "GuidanceKind",
     "Problem",
     "call_bytes",
+    "check_room",
     "conditioning_bytes",
     "conditioning_bytes_per_sample",
     "conditioning_peak_bytes",
@@ -53,5 +54,6 @@ __all__ = [
     "trunk_footprint",
     "trunk_peak_bytes",
     "unguided_footprint",
+    "used_peak_bytes",
     "weights_bytes",
 ]

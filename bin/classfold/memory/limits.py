@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,13 @@ def free_bytes(device: torch.device) -> int:
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + unused
     return free_host_bytes()
+
+
+def used_peak_bytes(device: torch.device) -> int:
+    """The most that was in use so far: by tensors on a GPU, by the whole process on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def free_host_bytes(root: Path = Path("/")) -> int:
@@ -118,3 +126,23 @@ def largest_batch(free: int, footprint: Footprint, wanted: int, device_type: str
         return wanted
     fitting = int((usable - footprint.fixed_bytes) // footprint.per_sample_bytes)
     return max(1, min(wanted, fitting))
+
+
+def check_room(footprint: Footprint, inputs_bytes: int, device: torch.device) -> None:
+    """Check before anything is put on a device that there is room for the work on one sample.
+
+    Parameters
+    ----------
+    footprint : Footprint
+        The work.
+    inputs_bytes : int
+        What will be put on the device for it. On a CPU it is held already.
+    device : torch.device
+
+    Raises
+    ------
+    InputError
+        If there is not.
+    """
+    needed = footprint if device.type == "cpu" else footprint.beside(inputs_bytes)
+    largest_batch(free_bytes(device), needed, 1, device.type)

@@ -6,16 +6,13 @@ import torch
 from boltz.model.models.boltz1 import Boltz1
 from torch import Tensor
 
-from ..precision import Precision
+from ..precision import EXACT, Precision
 from ..sampler import Denoise, NoiseProcess, NoiseStep
 from .confidence import Confidence, judge_samples
 from .denoiser import BoltzDenoiser, speed_up
 from .inputs import Features
 from .potentials import PhysicalGuide
 from .trunk import Embedding, run_trunk
-
-EXACT = Precision()
-"""Everything in float32, as ``boltz predict`` runs Boltz-1."""
 
 
 class BoltzPrior:
@@ -54,6 +51,11 @@ class BoltzPrior:
     def atom_mask(self) -> Tensor:
         """(n_atoms,) 1 for real atoms, 0 for padding."""
         return self.features["atom_pad_mask"][0].float()
+
+    @property
+    def denoises_one_by_one(self) -> bool:
+        """Whether a batch goes through the denoiser sample by sample, as on a CPU."""
+        return self.device.type == "cpu"
 
     @property
     def has_confidence(self) -> bool:

@@ -21,9 +21,11 @@ def strip(courses: Courses, steps: Frame) -> tuple[Markup, float]:
     for stage, last in courses.differing_ends().items():
         drawn.append(_range(stage, last, steps, top))
         top += LINE_HEIGHT
-    for name, sign, events in (("stopped", "×", courses.stopped), ("replaced", "↳", courses.replaced)):
+    for name, events in (("stopped", courses.stopped), ("replaced", courses.replaced)):
         if events:
-            drawn.append(_counts(name, sign, {step: len(samples) for step, samples in events.items()}, steps, top))
+            drawn.append(_row_name(steps, top + 12, name))
+            for step, samples in events.items():
+                drawn.append(text(steps.x(step + 0.5), top + 12, str(len(samples)), css="tick", anchor="middle"))
             top += LINE_HEIGHT
     return Markup("").join(drawn), top
 
@@ -56,11 +58,3 @@ def _range(stage: str, last: np.ndarray, steps: Frame, top: float) -> Markup:
             text(x, y + 4, f"{stage} stage ended at {numbers}", css="tick", anchor=anchor),
         ]
     )
-
-
-def _counts(name: str, sign: str, counts: dict[int, int], steps: Frame, top: float) -> Markup:
-    """How many samples something happened to, at the steps after which it did."""
-    drawn = [_row_name(steps, top + 12, name)]
-    for step, count in counts.items():
-        drawn.append(text(steps.x(step + 0.5), top + 12, f"{sign} {count}", css="tick", anchor="middle"))
-    return Markup("").join(drawn)

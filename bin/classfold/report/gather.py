@@ -60,9 +60,11 @@ class ClassResult:
 
     @property
     def samples_in_words(self) -> str:
-        """25 samples, or 4 finished of 25 samples."""
-        finished = "" if self.n_finished == self.n_samples else f"{self.n_finished} finished of "
-        return f"{finished}{self.n_samples} {'sample' if self.n_samples == 1 else 'samples'}"
+        """25 samples, or 4 finished samples (25 drawn)."""
+        samples = "sample" if self.n_finished == 1 else "samples"
+        if self.n_finished == self.n_samples:
+            return f"{self.n_samples} {samples}"
+        return f"{self.n_finished} finished {samples} ({self.n_samples} drawn)"
 
     @property
     def warnings(self) -> list[str]:

@@ -15,11 +15,10 @@ from classfold.schedule import Stage
 
 WIDTH, LEFT, RIGHT, TOP = 1000, 112, 12, 8
 PANEL_HEIGHT, GAP = 150, 16
-STAGE_NAMES = {
-    Stage.GLOBAL.value: "global: shape",
-    Stage.LOCAL.value: "local: density",
-    Stage.RELAXATION.value: "relaxation",
-}
+COMPARED = {Stage.GLOBAL.value: "shape", Stage.LOCAL.value: "density"}
+"""Guided stage -> what its loss compares."""
+FAR_OFF = 10.0
+"""The axis ends this many times above the 98th percentile: a sample that went astray must not flatten the others."""
 
 
 def plot_losses(losses: pd.DataFrame, courses: Courses) -> Markup:
@@ -33,7 +32,7 @@ def plot_losses(losses: pd.DataFrame, courses: Courses) -> Markup:
     steps = Frame(LEFT, TOP, WIDTH - LEFT - RIGHT, 0, (first - 0.5, last + 0.5), (0, 1))
     rows_above, top = strip(courses, steps)
     guided = losses[np.isfinite(losses["loss"])]
-    tables = {stage: guided[guided["stage"] == stage] for stage in map(str, Stage) if (guided["stage"] == stage).any()}
+    tables = {stage: guided[guided["stage"] == stage] for stage in COMPARED if (guided["stage"] == stage).any()}
     tops = (top + GAP + place * (PANEL_HEIGHT + GAP) for place in range(len(tables)))
     frames = {stage: _panel_frame(rows, steps, y) for (stage, rows), y in zip(tables.items(), tops, strict=True)}
     bottom = top + len(frames) * (PANEL_HEIGHT + GAP)
@@ -50,10 +49,10 @@ def plot_losses(losses: pd.DataFrame, courses: Courses) -> Markup:
 
 
 def _panel_frame(rows: pd.DataFrame, steps: Frame, top: float) -> Frame:
-    # A few samples far off must not flatten all the others: the axis ends at the 98th percentile.
-    low, high = float(rows["loss"].min()), float(np.percentile(rows["loss"], 98))
-    low = 0.0 if 0 <= low < 0.5 * high else low
-    return Frame(LEFT, top, steps.width, PANEL_HEIGHT, steps.x_range, (low, high))
+    """Logarithmic, for a stage ends when the loss no longer falls by a certain ratio."""
+    loss = rows.loc[rows["loss"] > 0, "loss"]
+    low, high = (loss.min(), min(loss.max(), FAR_OFF * np.percentile(loss, 98))) if len(loss) else (1.0, 1.0)
+    return Frame(LEFT, top, steps.width, PANEL_HEIGHT, steps.x_range, (float(low), float(high)), is_log=True)
 
 
 def _panel(stage: str, rows: pd.DataFrame, frame: Frame, courses: Courses) -> Markup:
@@ -73,7 +72,9 @@ def _panel(stage: str, rows: pd.DataFrame, frame: Frame, courses: Courses) -> Ma
     best = courses.rows[courses.rows["stage"] == stage]
     drawn.append(polyline(frame, list(zip(best["step"], best["loss"], strict=True)), "line best"))
     right = frame.left + frame.width
-    drawn.append(text(right - 6, frame.top + 16, f"loss, {STAGE_NAMES[stage]}", css="axis-label", anchor="end"))
+    drawn.append(
+        text(right - 6, frame.top + 16, f"loss of the {stage} stage: {COMPARED[stage]}", css="axis-label", anchor="end")
+    )
     return Markup("").join(drawn)
 
 
@@ -86,7 +87,7 @@ def _readout(guided: pd.DataFrame, courses: Courses, frames: dict[str, Frame]) -
             continue
         alike = others[step, stage]
         said = (
-            f"step {step}, {STAGE_NAMES[stage]}: {courses.name} {number(loss)}, median of {len(alike)} samples in this "
+            f"step {step}, {stage} stage: {courses.name} {number(loss)}, median of {len(alike)} samples in this "
             f"stage {number(float(alike.median()))}; noise σ {number(row['sigma_angstrom'])} Å, "
             f"guidance strength {number(row['guidance_strength'])}"
         )

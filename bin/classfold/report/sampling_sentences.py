@@ -24,7 +24,7 @@ def sampling_sentences(samples: Mapping[str, Any] | None, courses: Courses | Non
     Parameters
     ----------
     samples : mapping, optional
-        Record ``samples.json``. Of what a record does not tell, as those of older versions, nothing is said.
+        Record ``samples.json``; those of before samples could be stopped tell less.
     courses : Courses, optional
         From its ``losses.csv``.
     """
@@ -33,7 +33,7 @@ def sampling_sentences(samples: Mapping[str, Any] | None, courses: Courses | Non
     said = [_counts(samples), *_steering(samples, courses)]
     if courses is not None:
         said += _stages(samples["schedule"], courses)
-    return [*said, *_guidance(samples), *_cost(samples)]
+    return [*said, _guidance(samples), *_cost(samples)]
 
 
 def _listed(values: Sequence[Any]) -> str:
@@ -58,11 +58,8 @@ def _counts(samples: Mapping[str, Any]) -> str:
             going_on.append(left)
         finished = f"{n_finished} {'was' if n_finished == 1 else 'were'} finished"
         return f"{drawn}; {_listed(going_on)} went on {_after(list(stopped))} by their fit to the map; {finished}."
-    reason = ""
-    if samples.get("early_stop") is True:
-        reason = f"; {LEAST_SAMPLES} of a class always are" if n_drawn <= LEAST_SAMPLES else ""
-    elif samples.get("early_stop") is False:
-        reason = "; none was to be stopped early"
+    whether: dict[Any, str] = {True: f"; {LEAST_SAMPLES} of a class always are", False: "; early stopping was off"}
+    reason = whether.get(samples.get("early_stop"), "")
     return f"{drawn} and {'finished' if n_drawn == 1 else 'all of them were finished'}{reason}."
 
 
@@ -71,11 +68,11 @@ def _steering(samples: Mapping[str, Any], courses: Courses | None) -> list[str]:
     if not samples.get("steering"):
         return []
     events = sorted(samples.get("resamplings", []), key=lambda event: event["step"])
-    lost = [len(replaced_samples(event)) for event in events]
-    if not any(lost):
-        return ["Samples were steered by their fit to the map, but none had to be replaced."]
-    said = f"Steering: {_after([event['step'] for event in events])}, {_listed(lost)} of the samples, "
-    said += "whose fit to the map was worse, were replaced by copies of better ones."
+    lost = {event["step"]: len(replaced) for event in events if (replaced := replaced_samples(event))}
+    if not lost:
+        return ["Steering: the samples fitted the map so alike that none was replaced by a copy of a better one."]
+    said = f"Steering: {_after(list(lost))}, copies of samples that fitted the map better replaced "
+    said += f"{_listed(list(lost.values()))} of the others."
     if courses is not None and courses.is_best and courses.origins:
         origins = _listed([f"sample {origin} after step {step}" for step, origin in courses.origins])
         said += f" The best sample went on from {origins}."
@@ -85,8 +82,8 @@ def _steering(samples: Mapping[str, Any], courses: Courses | None) -> list[str]:
 def _stages(schedule: Mapping[str, Any], courses: Courses) -> list[str]:
     """Where the stages of the best sample ended and why, and where those of the others did."""
     if schedule["name"] != AUTOMATIC:
-        spans = [f"{span.stage} {span.first} to {span.last}" for span in courses.spans]
-        return [f"Schedule “{schedule['name']}”, the same for every sample: steps {_listed(spans)}, counted from 0."]
+        spans = [f"{span.stage} from step {span.first} to {span.last}" for span in courses.spans]
+        return [f"Every sample followed the schedule “{schedule['name']}”: {_listed(spans)}."]
     ended, end = [], int(schedule["warm_up"])
     last_steps = {span.stage: span.last for span in courses.spans}
     for stage in (Stage.GLOBAL, Stage.LOCAL):
@@ -95,29 +92,26 @@ def _stages(schedule: Mapping[str, Any], courses: Courses) -> list[str]:
             why = "the latest that it allows" if last_steps[stage] == end - 1 else "its loss had stopped falling"
             ended.append(f"{stage} stage at step {last_steps[stage]} ({why})")
     whose = "the best sample's" if courses.is_best else f"sample {courses.sample}'s"
-    said = [f"The automatic schedule ended {whose} {_listed(ended)}."]
+    said = [f"The automatic schedule ended {whose} {' and its '.join(ended)}."]
     for stage_name, last in courses.differing_ends().items():
         steps = f"steps {last.min()} to {last.max()}" if last.max() > last.min() else f"step {last.min()}"
         said.append(f"Of the other samples, {len(last)} left the {stage_name} stage, at {steps}.")
     return said
 
 
-def _guidance(samples: Mapping[str, Any]) -> list[str]:
-    chosen = samples.get("guidance")
-    if chosen is None:
-        return []
+def _guidance(samples: Mapping[str, Any]) -> str:
+    chosen = samples["guidance"]
     said = f"Guidance “{chosen}”" + (f": {GUIDANCE[chosen]}." if chosen in GUIDANCE else ".")
-    if samples.get("physical_guidance"):
-        said += " Boltz's physical potentials corrected every denoised sample."
-    return [said]
+    return said + (" Boltz's physical potentials were on." if samples.get("physical_guidance") else "")
 
 
 def _cost(samples: Mapping[str, Any]) -> list[str]:
     """Calls of the network, and the time that they took."""
     said = []
     if "evaluations" in samples:
+        twice = "" if samples.get("guidance") == GuidanceMode.FAST else " (two where a gradient went through it)"
         said.append(
-            f"Cost: {number(samples['evaluations'])} evaluations of the denoiser for this class, "
+            f"Cost: {number(samples['evaluations'])} evaluations of the denoiser{twice} for this class, "
             f"{number(samples['shared_evaluations'])} for the warm-up that all classes of the target share."
         )
     together = samples.get("classes_together", [])

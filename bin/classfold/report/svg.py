@@ -18,7 +18,7 @@ Points = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Frame:
-    """A rectangle of a picture and the data range that it shows, linear in both directions."""
+    """A rectangle of a picture and the data range that it shows, linear in x, linear or logarithmic in y."""
 
     left: float
     top: float
@@ -26,6 +26,8 @@ class Frame:
     height: float
     x_range: tuple[float, float]
     y_range: tuple[float, float]
+    is_log: bool = False
+    """Whether equal ratios of y are equally far apart; then its range is positive."""
 
     def x(self, value: float) -> float:
         """Pixel of a data x."""
@@ -35,6 +37,8 @@ class Frame:
     def y(self, value: float) -> float:
         """Pixel of a data y; values outside the range stay on its edge."""
         low, high = self.y_range
+        if self.is_log:
+            low, high, value = log10(low), log10(high), log10(max(value, low))
         part = (value - low) / ((high - low) or 1.0)
         return self.top + self.height * (1.0 - min(max(part, 0.0), 1.0))
 
@@ -48,6 +52,15 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
     step = next((unit * factor for factor in (1, 2, 5) if unit * factor >= raw), unit * 10)
     first = ceil(low / step - 1e-9)
     return [round(index * step, 12) for index in range(first, floor(high / step + 1e-9) + 1)]
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Powers of ten between two positive numbers, their doubles and quintuples; within one of these, round numbers."""
+    decades = range(floor(log10(low)), ceil(log10(high)) + 1)
+    factors = (1, 2, 5) if len(decades) < 5 else (1,)
+    found = [factor * 10.0**decade for decade in decades for factor in factors]
+    inside = [value for value in found if low <= value <= high]
+    return inside if len(inside) > 1 else ticks(low, high, about=4)
 
 
 def number(value: float) -> str:
@@ -102,7 +115,7 @@ def y_axis(frame: Frame) -> Markup:
     """Grid lines with their numbers on the left of the frame."""
     line = Markup('<line class="grid" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>')
     drawn = []
-    for value in ticks(*frame.y_range, about=4):
+    for value in log_ticks(*frame.y_range) if frame.is_log else ticks(*frame.y_range, about=4):
         y = frame.y(value)
         drawn.append(line.format(frame.left, frame.left + frame.width, y, y))
         # The lowest number stands above the x axis, which may run on beside this frame.

@@ -92,7 +92,7 @@ def overview_table(run: Run, rows: list[Row]) -> Table:
         Head("Warnings"),
         Head("CC_mask", explained="cc-mask"),
         Head("CC_mask unguided", explained="unguided"),
-        Head("Samples", explained="samples"),
+        Head("Samples"),
         Head("Clashes", explained="clashes"),
         Head("Confidence", explained="confidence"),
     ]
@@ -225,6 +225,8 @@ def parameter_table(run: Run) -> Table:
                 "classes_together",
                 "prior",
                 "weights_label",
+                "precision",
+                "memory",
                 "device",
                 "seconds",
             )
