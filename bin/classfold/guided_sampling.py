@@ -206,7 +206,7 @@ class GuidedSampler:
                 "continued_from": [particles[ancestor].sample + 1 for ancestor in ancestors],
             }
         )
-        following = copy.deepcopy([particles[ancestor] for ancestor in ancestors])
+        following = [copy.deepcopy(particles[ancestor]) for ancestor in ancestors]
         for particle, place in zip(following, particles, strict=True):
             particle.sample = place.sample
         return following

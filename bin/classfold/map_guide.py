@@ -64,7 +64,9 @@ class MapGuide:
     def __call__(self, step: NoiseStep, denoised: Tensor, distance_angstrom: Tensor) -> Pull | None:
         """What pulls denoised samples (b, n_atoms, 3), and where it ends; see :class:`classfold.sampler.Guide`."""
         if step.index in self.judged_steps:
-            self.fit = self.energies.local.correlation(denoised, self.maps)
+            self.fit = torch.empty_like(distance_angstrom)
+            for rows in self._together(torch.arange(len(self.maps), device=denoised.device)):
+                self.fit[rows] = self.energies.local.correlation(denoised[rows], self.maps[rows])
         stages = self.stages = [course.stage_at(step.index) for course in self.courses]
         self.strengths = [course.strength_at(step.index) for course in self.courses]
         if not any(stage.is_guided for stage in stages):
@@ -73,14 +75,23 @@ class MapGuide:
         gradient, length = torch.zeros_like(denoised), torch.zeros_like(distance_angstrom)
         strength = distance_angstrom.new_tensor(self.strengths)
         for stage, pull in ((Stage.GLOBAL, self._pull_globally), (Stage.LOCAL, self._pull_locally)):
-            rows = torch.tensor([row for row, each in enumerate(stages) if each is stage], device=denoised.device)
-            if len(rows):
+            in_stage = torch.tensor([row for row, each in enumerate(stages) if each is stage], device=denoised.device)
+            for rows in self._together(in_stage.long()):
                 published = strength[rows] * distance_angstrom[rows]
                 energies[rows], gradient[rows], length[rows] = pull(denoised[rows], self.maps[rows], published)
         for course, energy in zip(self.courses, energies.tolist(), strict=True):
             course.note(step.index, energy)
         through = torch.tensor([self.mode.looks_through_network(stage) for stage in stages], device=denoised.device)
         return Pull(energies, gradient, length, through)
+
+    def _together(self, rows: Tensor) -> list[Tensor]:
+        """Rows whose energies are computed at once: all of them, or on a CPU, where that gains nothing, map by map.
+
+        Rounding depends on what is computed at once, and there a class is to be the same alone and among others.
+        """
+        if rows.device.type == "cpu":
+            return [rows[self.maps[rows] == index] for index in self.maps[rows].unique()]
+        return [rows] if len(rows) else []
 
     def _pull_globally(self, denoised: Tensor, maps: Tensor, published: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Energies (b,), uphill direction (b, n_atoms, 3) and length in Å (b,) towards the point clouds.

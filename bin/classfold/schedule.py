@@ -95,7 +95,7 @@ PUBLISHED = {
 """The two schedules of the paper (section 4 and appendix), for T = 200."""
 AUTOMATIC = "auto"
 SCHEDULES = PUBLISHED | {AUTOMATIC: Schedule(AUTOMATIC, 112, 38, 25, 25)}
-"""The automatic schedule's lengths are the longest: a stage of it ends earlier when it has stopped paying."""
+"""The automatic schedule's global stage is the longest that it can be: it ends earlier when it has stopped paying."""
 
 
 def make_schedule(name: str, steps: int) -> Schedule:

@@ -225,6 +225,11 @@ def test_each_sample_of_a_batch_looks_through_the_network_or_not() -> None:
     assert torch.equal(second[0], neither[0]) and torch.equal(second[1], both[1])
 
 
+def all_mixed(noisy: Tensor, sigma: float, memory: Tensor | None):
+    """A denoiser whose real atoms look at the padding."""
+    return half_known(noisy, sigma, memory)[0] + 0.2 * noisy.flip(1), memory
+
+
 @pytest.mark.parametrize("through_network", [False, True])
 def test_padding_is_not_pulled_and_does_not_count(through_network) -> None:
     mask = torch.ones(N_ATOMS).double()
@@ -239,13 +244,17 @@ def test_padding_is_not_pulled_and_does_not_count(through_network) -> None:
     def energy(x: Tensor) -> Tensor:
         return (x - 28.0).pow(4).sum(dim=(1, 2))
 
-    pulled, idle_step = (one_step(half_known, Watched(energy, way, through_network), mask) for way in (0.3, 0.0))
-    assert torch.equal(pulled[:, -4:], idle_step[:, -4:])
-    step, noise = process(40).steps[25], process(40)
-    moved = norms(pulled - idle_step) / (-noise.step_scale * (step.sigma_next - step.sigma_hat) / step.sigma_hat)
+    pulled, not_pulled = (one_step(all_mixed, Watched(energy, way, through_network), mask) for way in (0.3, 0.0))
+    assert torch.equal(pulled[:, -4:], not_pulled[:, -4:])
+    noise = process(40)
+    step = noise.steps[25]
+    noisy, _ = augment_and_noise(state_in_map().coordinates, double_draws(), step, noise.noise_scale)
+    denoised = follow(all_mixed(noisy, step.sigma_hat, None)[0], noisy, mask)
     (shape, distance), _ = seen
     assert shape == (2, N_ATOMS - 4, 3)
-    torch.testing.assert_close(moved, 0.3 * distance)
+    torch.testing.assert_close(distance, norms((noisy - denoised)[:, :-4]))
+    correction = norms(pulled - not_pulled) / (noise.step_scale * (1 - step.sigma_next / step.sigma_hat))
+    torch.testing.assert_close(correction, 0.3 * distance)
 
 
 def test_the_gradient_reaches_the_state_through_the_shift() -> None:

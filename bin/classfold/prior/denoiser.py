@@ -91,7 +91,7 @@ class BoltzDenoiser:
 
     def __call__(self, noisy: Tensor, sigma: float, memory: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Denoised coordinates (b, n_atoms, 3) in Å of noisy ones at a noise level in Å, and the memory to carry on."""
-        if noisy.device.type != "cpu" or len(noisy) == 1:
+        if noisy.device.type != "cpu":
             return self._denoise(noisy, sigma, memory)
         memories = [None] * len(noisy) if memory is None else memory.split(1)
         singles = [self._denoise(one, sigma, own) for one, own in zip(noisy.split(1), memories, strict=True)]
