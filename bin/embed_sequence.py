@@ -29,12 +29,13 @@ from classfold.embedding_store import (
 )
 from classfold.errors import InputError, run_stage
 from classfold.features import load_features
+from classfold.memory import Dimensions, Problem, check_room, inputs_bytes, trunk_footprint
 from classfold.precision import MATMULS, Matmul, Precision
 from classfold.prior import BoltzPrior, load_model
 from classfold.records import read_json, write_json
 from classfold.schedule import AUTOMATIC, SCHEDULES, make_schedule
 from classfold.structure import Topology
-from classfold.unguided_sampling import UnguidedSampler, check_trunk_fits, write_unguided
+from classfold.unguided_sampling import UnguidedSampler, write_unguided
 from classfold.weights import WeightsFolder, verify_weights
 
 
@@ -126,14 +127,11 @@ def load_prior(
     sequence: Path, weights: Path, device: str, precision: Matmul, compiles: str, kernels: str, **_: Any
 ) -> BoltzPrior:
     """The prior for one sequence, on a device that it is expected to fit on."""
-    prior = BoltzPrior(
-        load_model(weights / WeightsFolder.CHECKPOINT),
-        load_features(sequence / "features.safetensors"),
-        choose_device(device),
-        Precision(precision, compiles == "on", kernels == "on"),
-    )
-    check_trunk_fits(prior)
-    return prior
+    model, features = load_model(weights / WeightsFolder.CHECKPOINT), load_features(sequence / "features.safetensors")
+    chosen = choose_device(device)
+    sizes = Dimensions.of_model(model), Problem.of_features(features)
+    check_room(trunk_footprint(*sizes), inputs_bytes(*sizes), chosen)
+    return BoltzPrior(model, features, chosen, Precision(precision, compiles == "on", kernels == "on"))
 
 
 if __name__ == "__main__":

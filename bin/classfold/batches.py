@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import os
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -20,9 +21,12 @@ AUTOMATIC_BATCH = {"cuda": 32, "cpu": 8}
 
 def choose_device(name: str) -> torch.device:
     """The device of a name; ``auto`` is the GPU where there is one."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(name)
+    device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+    if device.type == "cuda":
+        # Sums on a GPU are else added up in whatever order threads come: the same seed is to give the same models.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    return device
 
 
 def is_out_of_memory(error: BaseException) -> bool:

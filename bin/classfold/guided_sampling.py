@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .batches import in_batches
+from .batches import first_batch, in_batches
 from .class_task import ClassTask
 from .course import Course
 from .embedding_store import sample_seeds
@@ -91,6 +91,10 @@ class GuidedSampler:
         self.log = LossLog(run.topology.target, [task.name for task in tasks], run.record.steps)
         self.histories = [ClassHistory() for _ in tasks]
         self.footprint = self._footprint()
+        # Once, before anything of it is held: later the same memory would be counted as used and as needed.
+        self.batch_size = first_batch(
+            len(tasks) * len(self.seeds), run.options.batch_size, run.prior.device, self.footprint
+        )
 
     def sample(self) -> list[Particle]:
         """Take all samples of all classes from the end of the warm-up to the end; returns those that were finished."""
@@ -136,8 +140,7 @@ class GuidedSampler:
                 self._judge_confidence(chosen)
             return chosen
 
-        prior = self.run.prior
-        done = in_batches(len(particles), self.run.options.batch_size, prior.device, work, self.footprint)
+        done = in_batches(len(particles), self.batch_size, self.run.prior.device, work)
         particles[:] = [particle for batch in done for particle in batch]
 
     def _take_steps(self, particles: list[Particle], steps: Sequence[NoiseStep]) -> None:
@@ -220,8 +223,9 @@ def finite(value: float) -> float | None:
 def row(state: State, index: int) -> State:
     """One sample of a batch, on the CPU."""
     part = slice(index, index + 1)
-    memory = None if state.memory is None else state.memory[part].cpu()
-    return State(state.coordinates[part].cpu(), memory, state.in_map_frame)
+    # Clones, or every row would hold on to the whole batch.
+    memory = None if state.memory is None else state.memory[part].cpu().clone()
+    return State(state.coordinates[part].cpu().clone(), memory, state.in_map_frame)
 
 
 def stacked(states: Sequence[State], device: torch.device) -> State:

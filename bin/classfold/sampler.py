@@ -185,6 +185,15 @@ def free_step(
     return State(coordinates, memory, in_map_frame=False)
 
 
+def pulled_back(in_map: Tensor, noisy: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient (b, n_atoms, 3) by the noisy samples, from that by the denoised ones in the map's frame."""
+    # Not autograd.grad: a denoiser that recomputes its activations, as Boltz's published weights do, allows only this.
+    in_map.backward(gradient)
+    if noisy.grad is None:
+        raise RuntimeError("the denoised samples do not depend on the noisy ones")
+    return noisy.grad
+
+
 def framed_step(
     state: State,
     step: NoiseStep,
@@ -220,8 +229,7 @@ def framed_step(
         gradient = torch.zeros_like(noisy_now)
         gradient[:, real] = pull.gradient @ pose[0]
         if keeps_graph:
-            (through,) = torch.autograd.grad(in_map, noisy, pull.gradient)
-            through = through * frame.atom_mask[:, None]
+            through = pulled_back(in_map, noisy, pull.gradient) * frame.atom_mask[:, None]
             gradient = torch.where(pull.through_network[:, None, None], through, gradient)
         denoised = corrected(denoised, gradient, pull.length_angstrom)
     if frame.correct is not None:

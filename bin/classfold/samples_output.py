@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from .guided_sampling import GuidedSampler, Particle
+from .memory import used_peak_bytes
 from .records import write_json
 
 CONFIDENCE_FIELDS = ("plddt", "complex_plddt", "ptm", "iptm")
@@ -43,13 +44,12 @@ def check_finite(coordinates: Tensor, name: str) -> list[str]:
     return [f"{int((~finite).sum())} of {len(finite)} samples have coordinates that are not finite"]
 
 
-def memory_record(sampler: GuidedSampler) -> dict[str, int | None]:
-    """What the sampling was expected to take, and what it took where the device tells."""
-    device = sampler.run.prior.device
+def memory_record(sampler: GuidedSampler) -> dict[str, int]:
+    """What the sampling was expected to take beyond what was held before, and the most that was in use in all."""
     return {
         "fixed_bytes": sampler.footprint.fixed_bytes,
         "bytes_per_sample": sampler.footprint.per_sample_bytes,
-        "peak_bytes": torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None,
+        "peak_bytes": used_peak_bytes(sampler.run.prior.device),
     }
 
 

@@ -10,6 +10,7 @@ from .course import AutomaticCourse, Course, FixedCourse, local_strength
 from .embedding_store import EmbeddingRecord, load_embedding, load_warm_up, read_record
 from .errors import InputError
 from .features import load_features
+from .memory import Dimensions, Problem, check_room, sampling_inputs_bytes, unguided_footprint
 from .population import Selection
 from .precision import EXACT, Precision
 from .prior import BoltzPrior, Embedding, load_model
@@ -72,12 +73,10 @@ def load_run(sequence: Path, embedding: Path, weights: Path, device: str, option
             "give one made with --schedule experimental or synthetic"
         )
     chosen = choose_device(device)
-    prior = BoltzPrior(
-        load_model(weights / WeightsFolder.CHECKPOINT),
-        load_features(sequence / "features.safetensors"),
-        chosen,
-        options.precision,
-    )
+    model, features = load_model(weights / WeightsFolder.CHECKPOINT), load_features(sequence / "features.safetensors")
+    sizes = Dimensions.of_model(model), Problem.of_features(features)
+    check_room(unguided_footprint(*sizes, chosen.type == "cpu"), sampling_inputs_bytes(*sizes), chosen)
+    prior = BoltzPrior(model, features, chosen, options.precision)
     warm_up = load_warm_up(embedding)
     expected = (record.samples * record.replicates, len(prior.atom_mask), 3)
     if tuple(warm_up.coordinates.shape) != expected:

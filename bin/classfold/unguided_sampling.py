@@ -8,26 +8,14 @@ import click
 import torch
 from safetensors.torch import save_file
 
-from .batches import first_batch, in_batches
+from .batches import AUTOMATIC_BATCH, first_batch, in_batches
 from .embedding_store import UNGUIDED_FILE, join, take
-from .memory import Dimensions, Problem, trunk_footprint, unguided_footprint
+from .memory import Dimensions, Problem, unguided_footprint
 from .prior import BoltzPrior, Embedding
 from .random_draws import SampleSeed, SampleStreams
 from .sampler import Correct, Frame, State, sample, start
 from .schedule import Schedule
 from .structure import Topology, write_model
-
-
-def check_trunk_fits(prior: BoltzPrior) -> None:
-    """Refuse a target that the device's memory does not suffice for, before it is begun.
-
-    Raises
-    ------
-    InputError
-        If the trunk is expected not to fit.
-    """
-    footprint = trunk_footprint(Dimensions.of_model(prior.model), Problem.of_features(prior.features))
-    first_batch(1, 0, prior.device, footprint)
 
 
 class UnguidedSampler:
@@ -46,10 +34,10 @@ class UnguidedSampler:
         self.process = prior.noise_process(schedule.steps)
         self.frame = Frame(prior.atom_mask, correct=correct)
         self.schedule = schedule
-        self.batch_size = batch_size
-        self.footprint = unguided_footprint(
+        footprint = unguided_footprint(
             Dimensions.of_model(prior.model), Problem.of_features(prior.features), prior.denoises_one_by_one
         )
+        self.batch_size = first_batch(AUTOMATIC_BATCH[prior.device.type], batch_size, prior.device, footprint)
 
     def warm_up(self, seeds: list[SampleSeed]) -> State:
         """States of all samples after the warm-up."""
@@ -63,7 +51,7 @@ class UnguidedSampler:
             )
             return sample(state, steps, streams.step, self.denoise, self.process, self.frame)
 
-        return join(in_batches(len(seeds), self.batch_size, self.prior.device, work, self.footprint))
+        return join(in_batches(len(seeds), self.batch_size, self.prior.device, work))
 
     def finish(self, warm: State, seeds: list[SampleSeed]) -> State:
         """Finish the first ``len(seeds)`` samples without guidance."""
@@ -75,7 +63,7 @@ class UnguidedSampler:
             streams = self._streams(seeds, batch)
             return sample(state, steps, streams.step, self.denoise, self.process, self.frame)
 
-        return join(in_batches(len(seeds), self.batch_size, self.prior.device, work, self.footprint))
+        return join(in_batches(len(seeds), self.batch_size, self.prior.device, work))
 
     def _streams(self, seeds: list[SampleSeed], batch: range) -> SampleStreams:
         chosen = seeds[batch.start : batch.stop]

@@ -56,9 +56,9 @@ def speed_up(score_model: DiffusionModule, precision: Precision, device: torch.d
 class BoltzDenoiser:
     """The denoiser conditioned on an embedding; a :class:`classfold.sampler.Denoise`.
 
-    What depends on the embedding alone is computed once for each batch size (Boltz's own cache holds it repeated for
-    the batch, and must not be used with another size). The memory is the accumulated token representation that the
-    confidence head reads.
+    What depends on the embedding alone is computed once, and again when the batch size changes: Boltz's own cache holds
+    it repeated for the batch, and it is large (several GB for 2,000 tokens), so that only one is kept. The memory is
+    the accumulated token representation that the confidence head reads.
 
     On a CPU, where a batch gains nothing, samples are denoised one by one: rounding depends on a batch's size, and a
     sample is to be the same alone and among others.
@@ -87,7 +87,9 @@ class BoltzDenoiser:
             "feats": features,
         }
         self.precision = precision
-        self.caches: dict[int, dict[str, Any]] = {}
+        self.cache: dict[str, Any] = {}
+        self.cached_for = 0
+        """Batch size that the cache is for."""
 
     def __call__(self, noisy: Tensor, sigma: float, memory: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Denoised coordinates (b, n_atoms, 3) in Å of noisy ones at a noise level in Å, and the memory to carry on."""
@@ -99,16 +101,17 @@ class BoltzDenoiser:
         return torch.cat([one for one, _ in singles]), torch.cat(parts) if parts else None
 
     def _denoise(self, noisy: Tensor, sigma: float, memory: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        cache = self.caches.setdefault(len(noisy), {})
+        if self.cached_for != len(noisy):
+            self.cache, self.cached_for = {}, len(noisy)
         # What fills the cache runs once: compiling it would double the warm-up.
-        fills_cache = self.precision.compile and not cache
+        fills_cache = self.precision.compile and not self.cache
         stance = torch.compiler.set_stance("force_eager") if fills_cache else contextlib.nullcontext()
         with self.precision.matmuls(), stance:
             denoised, token_activation = self.diffusion.preconditioned_network_forward(
                 noisy,
                 sigma,
                 training=False,
-                network_condition_kwargs=self.condition | {"multiplicity": len(noisy), "model_cache": cache},
+                network_condition_kwargs=self.condition | {"multiplicity": len(noisy), "model_cache": self.cache},
             )
             if self.diffusion.accumulate_token_repr:
                 levels = noisy.new_full((len(noisy),), sigma)

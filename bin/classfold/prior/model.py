@@ -14,6 +14,9 @@ from .inputs import Features
 from .potentials import PhysicalGuide
 from .trunk import Embedding, run_trunk
 
+TRAINING_FEATURES = ("disto_target",)
+"""What only the training losses read; the distogram of 2,000 tokens takes 1 GB."""
+
 
 class BoltzPrior:
     """Boltz-1 as the functions that the stages need.
@@ -43,7 +46,7 @@ class BoltzPrior:
         self.model = model.to(device)
         self.model.use_kernels = precision.kernels
         speed_up(self.model.structure_module.score_model, precision, device)
-        self.features = {name: tensor.to(device) for name, tensor in features.items()}
+        self.features = {name: tensor.to(device) for name, tensor in features.items() if name not in TRAINING_FEATURES}
         self.device = device
         self.precision = precision
 
