@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from classfold.course import AutomaticCourse, Course, FixedCourse, local_strength
+from classfold.course import AutomaticCourse, Course, FixedCourse
 from classfold.population import Selection, better_half, resampled, tempered_weights
 from classfold.records import write_json
 from classfold.schedule import AUTOMATIC, Schedule, Stage, make_schedule
-from tests.report_stages import RESOLUTION, Case
+from tests.report_stages import Case
 
 STEPS = 200
 OLD_KEYS = ("target", "class", "n_samples", "samples", "schedule", "steps", "guidance", "prior", "weights_label")
@@ -83,7 +83,7 @@ def walk(
 def make_course(schedule: Schedule) -> Course:
     """A sample's course at its start."""
     if schedule.name == AUTOMATIC:
-        return AutomaticCourse(schedule, local_strength(RESOLUTION))
+        return AutomaticCourse(schedule, first_local=0)
     return FixedCourse(schedule)
 
 

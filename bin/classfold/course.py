@@ -12,9 +12,8 @@ PATIENCE = 0.03
 """Share of all steps that the global stage may go on without paying."""
 GAIN = 0.01
 """A step pays if its loss is lower than all before by this share."""
-LOCAL_STRENGTH_RANGE = (0.5, 1.0)
-FULL_STRENGTH_ANGSTROM = 4.0
-"""The local stage pulls with the full strength up to this resolution."""
+LOCAL_STRENGTH = 1.0
+"""λ of the local stage: twice the paper's, whose gradient the network sharpens."""
 
 
 class Course(Protocol):
@@ -53,12 +52,14 @@ class FixedCourse:
 class AutomaticCourse:
     """The global stage ends when it has stopped paying, and at the latest where the schedule ends it.
 
-    The steps that it leaves go to the local stage, which goes on to its scheduled end: it holds what has been found
-    against the prior.
+    It does not end before the noise is as low as the map's resolution, for until then nothing is where the density
+    could tell it where to go. The steps that it leaves go to the local stage, which goes on to its scheduled end: it
+    holds what has been found against the prior.
     """
 
     latest: Schedule
-    local_strength: float
+    first_local: int
+    """First step that the local stage may take."""
     reached: Stage = Stage.GLOBAL
     lowest: float = math.inf
     paid_last: int = -1
@@ -70,7 +71,7 @@ class AutomaticCourse:
 
     def strength_at(self, step: int) -> float:
         stage = self.stage_at(step)
-        return self.local_strength if stage is Stage.LOCAL else self.latest.strength(step, stage)
+        return LOCAL_STRENGTH if stage is Stage.LOCAL else self.latest.strength(step, stage)
 
     def note(self, step: int, loss: float) -> None:
         stage = self.stage_at(step)
@@ -78,17 +79,9 @@ class AutomaticCourse:
             self._begin(stage, step - 1)
         if loss < (1 - GAIN) * self.lowest:
             self.lowest, self.paid_last = loss, step
-        elif stage is Stage.GLOBAL and step - self.paid_last >= max(2, round(PATIENCE * self.latest.steps)):
+        has_stopped_paying = step - self.paid_last >= max(2, round(PATIENCE * self.latest.steps))
+        if stage is Stage.GLOBAL and has_stopped_paying and step + 1 >= self.first_local:
             self._begin(Stage.LOCAL, step)
 
     def _begin(self, stage: Stage, last_step: int) -> None:
         self.reached, self.lowest, self.paid_last = stage, math.inf, last_step
-
-
-def local_strength(resolution_angstrom: float) -> float:
-    """λ of the local stage: 1 up to 4 Å, and less in proportion, down to the published 0.5 at 8 Å.
-
-    The coarser the map, the less it says about single atoms, and what it says there is noise that breaks bonds.
-    """
-    low, high = LOCAL_STRENGTH_RANGE
-    return min(high, max(low, FULL_STRENGTH_ANGSTROM / resolution_angstrom))

@@ -14,6 +14,9 @@ from .local_energy import LocalEnergy
 from .sampler import NoiseStep, Pull, norms
 from .schedule import GuidanceMode, Stage
 
+LOCAL_STEP_ANGSTROM = 1.0
+"""Farthest that a step of the local stage moves a sample's atoms, root mean square."""
+
 
 @dataclass(frozen=True)
 class Energies:
@@ -104,6 +107,10 @@ class MapGuide:
         return values, displacement, published if self.mode is GuidanceMode.PUBLISHED else norms(displacement)
 
     def _pull_locally(self, denoised: Tensor, maps: Tensor, published: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The same towards the density, always with the published length."""
+        """The same towards the density, with the published length or, if that is less, 1 Å for every atom.
+
+        A longer step along the slope of a density goes past where it leads, and breaks bonds on the way.
+        """
         values, gradient = self.energies.local.value_and_gradient(denoised, maps)
-        return values, gradient, published
+        furthest = LOCAL_STEP_ANGSTROM * denoised.shape[1] ** 0.5
+        return values, gradient, published if self.mode is GuidanceMode.PUBLISHED else published.clamp(max=furthest)

@@ -39,7 +39,7 @@ class GuidanceMode(StrEnum):
     """Where the gradient is taken, and how far a sample is corrected."""
 
     FAST = "fast"
-    """Taken at the denoised sample; in the global stage as far as the shape is away, in the local one as published."""
+    """Taken at the denoised sample; in the global stage as far as the shape is away, in the local one at most 1 Å."""
     MIXED = "mixed"
     """The same, but through the network in the local stage, where there is little noise."""
     PUBLISHED = "published"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .batches import choose_device
-from .course import AutomaticCourse, Course, FixedCourse, local_strength
+from .course import AutomaticCourse, Course, FixedCourse
 from .embedding_store import EmbeddingRecord, load_embedding, load_warm_up, read_record
 from .errors import InputError
 from .features import load_features
@@ -53,7 +53,9 @@ class TargetRun:
     def new_course(self, resolution_angstrom: float) -> Course:
         """A course at its start, for one sample of a class with a map of this resolution."""
         if self.record.schedule == AUTOMATIC:
-            return AutomaticCourse(self.schedule, local_strength(resolution_angstrom))
+            steps = self.prior.noise_process(self.record.steps).steps
+            first_local = next(step.index for step in steps if step.sigma <= resolution_angstrom)
+            return AutomaticCourse(self.schedule, first_local)
         return FixedCourse(self.schedule)
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from classfold.course import GAIN, PATIENCE, AutomaticCourse, Course, FixedCourse, local_strength
+from classfold.course import GAIN, LOCAL_STRENGTH, PATIENCE, AutomaticCourse, Course, FixedCourse
 from classfold.schedule import Schedule, Stage, make_schedule
 
 AUTOMATIC = make_schedule("auto", 200)
@@ -13,7 +13,7 @@ WAIT = round(PATIENCE * 200)
 
 
 def automatic(schedule: Schedule = AUTOMATIC) -> AutomaticCourse:
-    return AutomaticCourse(schedule, local_strength=0.8)
+    return AutomaticCourse(schedule, first_local=0)
 
 
 def follow(course: Course, losses, schedule: Schedule = AUTOMATIC) -> list[Stage]:
@@ -98,9 +98,12 @@ def test_strengths_are_the_schedules_but_the_local_one_is_the_courses_own() -> N
         course.note(step, 1.0)
     ahead = AUTOMATIC.warm_up + WAIT + 1
     assert strengths[:ahead] == [AUTOMATIC.strength(step) for step in range(ahead)]
-    assert set(strengths[ahead:175]) == {0.8} and set(strengths[175:]) == {0.0}
+    assert set(strengths[ahead:175]) == {LOCAL_STRENGTH} and set(strengths[175:]) == {0.0}
 
 
-@pytest.mark.parametrize(("resolution", "strength"), [(2.0, 1.0), (4.0, 1.0), (5.0, 0.8), (8.0, 0.5), (20.0, 0.5)])
-def test_the_coarser_the_map_the_weaker_the_local_pull_down_to_the_published(resolution, strength) -> None:
-    assert local_strength(resolution) == pytest.approx(strength)
+def test_the_density_is_not_followed_before_the_noise_allows_it() -> None:
+    earliest = AUTOMATIC.warm_up + 30
+    stages = follow(AutomaticCourse(AUTOMATIC, first_local=earliest), lambda step, stage: 1.0)
+    assert first(stages, Stage.LOCAL) == earliest
+    never = follow(AutomaticCourse(AUTOMATIC, first_local=199), lambda step, stage: 1.0)
+    assert never == [AUTOMATIC.stage(step) for step in range(200)]

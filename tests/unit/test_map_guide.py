@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from classfold.course import AutomaticCourse, FixedCourse
+from classfold.course import LOCAL_STRENGTH, AutomaticCourse, FixedCourse
 from classfold.density import Grid, simulate_density
 from classfold.global_energy import GlobalEnergy, uniform
 from classfold.local_energy import LocalEnergy, TargetMap
@@ -165,7 +165,7 @@ def test_every_course_is_told_its_own_loss() -> None:
 
 def test_a_sample_whose_losses_stop_falling_goes_on_to_its_density_alone() -> None:
     """Two samples of one class, the second at its shape already: it is ahead of the first."""
-    courses = [AutomaticCourse(Schedule("auto", 0, 20, 5, 5), local_strength=0.8) for _ in range(2)]
+    courses = [AutomaticCourse(Schedule("auto", 0, 20, 5, 5), first_local=0) for _ in range(2)]
     pulling = MapGuide(energies("fast"), torch.tensor([0, 0]), courses)
     seen = []
     for index in range(12):
@@ -174,7 +174,7 @@ def test_a_sample_whose_losses_stop_falling_goes_on_to_its_density_alone() -> No
         seen.append(tuple(pulling.stages))
     assert {first for first, _ in seen} == {Stage.GLOBAL}
     assert seen[0][1] is Stage.GLOBAL and seen[-1][1] is Stage.LOCAL
-    assert pulling.strengths[1] == 0.8
+    assert pulling.strengths[1] == LOCAL_STRENGTH
 
 
 def test_the_fit_is_noted_at_judged_steps_in_every_stage() -> None:
