@@ -11,8 +11,8 @@ The published ways take the gradient through the network, with the paper's λ, n
 Sinkhorn divergence at a blur of 0.05 Å. That is computed by bin/classfold/sinkhorn.py (its gradient's cosine with
 geomloss's is above 0.998): with geomloss itself the grid would take many hours.
 
-The ablation (at 4 Å and the lower noise) leaves out one stage or both. The last line is the mean over the cells of
-the better published schedule's median Cα RMSD minus ours: positive is better.
+The ablation (at 4 Å and the lower noise) leaves out one stage or both, and tries mixed guidance. The last line is
+the mean over the cells of the better published schedule's median Cα RMSD minus ours: positive is better.
 
     ./classfold bench accuracy [--processes 2] [--output accuracy.csv]
 """
@@ -23,7 +23,6 @@ import contextlib
 import io
 import itertools
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -45,15 +44,16 @@ from classfold.class_task import ClassTask
 from classfold.course import Course
 from classfold.geometry import GeometryJudge
 from classfold.guided_sampling import GuidedSampler
-from classfold.schedule import Stage
+from classfold.schedule import GuidanceMode, Stage
 from classfold.sinkhorn import Annealing, transport
 from classfold.superposition import rmsd
 from classfold.target_run import TargetRun
 
 WAYS = (OURS, PUBLISHED_EXPERIMENTAL, PUBLISHED_SYNTHETIC)
+MIXED = Way("mixed", GuidanceMode.MIXED, "auto")
 RESOLUTIONS_ANGSTROM = (3.0, 4.0, 6.0, 8.0)
 NOISE_LEVELS = (0.5, 1.0)
-FRAMES = (4, 69, 190)
+FRAMES = (4, 43, 69, 190)
 SEEDS = (1, 2, 3)
 PUBLISHED_ANNEALING = Annealing(start=100.0, blur=0.05, reach=10.0)
 LEFT_OUT = {
@@ -162,10 +162,11 @@ def try_case(case: Case) -> list[Result]:
     density_map = simulated_map(true, weights, case.resolution, case.noise, 100 * case.frame + case.seed)
     results = []
     with contextlib.redirect_stdout(io.StringIO()):
-        for way in WAYS:
+        in_ablation = (case.resolution, case.noise) == ABLATION_MAP
+        for way in (*WAYS, MIXED) if in_ablation else WAYS:
             task = trial.task("class", density_map, case.resolution, way.is_published)
             for stages, left_out in LEFT_OUT.items():
-                if stages == "both" or (case.resolution, case.noise) == ABLATION_MAP:
+                if stages == "both" or (in_ablation and way is not MIXED):
                     model, fit = sample_one(trial, way, task, left_out)
                     geometry = judge.judge(model.double().numpy())
                     distances = float(rmsd(model[ca], true[ca])), float(rmsd(model, true))
@@ -175,12 +176,18 @@ def try_case(case: Case) -> list[Result]:
     return results
 
 
-def try_all(cases: list[Case], processes: int) -> Iterator[Result]:
-    """Results of all maps, as they come."""
+def try_all(cases: list[Case], processes: int, output: Path) -> pd.DataFrame:
+    """Every sample of all maps; what the file holds already is not sampled again."""
+    done = pd.read_csv(output) if output.is_file() else pd.DataFrame(columns=list(Result._fields))
+    known = set(done[list(Case._fields)].itertuples(index=False, name=None))
+    missing = [case for case in cases if tuple(case) not in known]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for number, results in enumerate(pool.map(try_case, cases), start=1):
-            click.echo(f"map {number} of {len(cases)}", err=True)
-            yield from results
+        for number, results in enumerate(pool.map(try_case, missing), start=1):
+            click.echo(f"map {number} of {len(missing)}", err=True)
+            new = pd.DataFrame(results)
+            done = new if done.empty else pd.concat([done, new], ignore_index=True)
+            done.to_csv(output, index=False)
+    return done
 
 
 def summary(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -208,16 +215,19 @@ def best_by_fit(table: pd.DataFrame) -> pd.DataFrame:
 @click.option("--processes", default=2, help="Maps that are worked on at once, each with one thread.")
 @click.option("--seeds", default=3, help="Samples of each map and way.")
 @click.option("--frames", default=",".join(map(str, FRAMES)), help="Targets: frames of the path, held out.")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="CSV with every sample.")
-def main(processes: int, seeds: int, frames: str, output: Path | None) -> None:
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="accuracy.csv",
+    help="CSV with every sample; a run that was stopped goes on from it.",
+)
+def main(processes: int, seeds: int, frames: str, output: Path) -> None:
     """Measure and print."""
     chosen = [int(frame) for frame in frames.split(",")]
     grid = itertools.product(range(1, seeds + 1), RESOLUTIONS_ANGSTROM, NOISE_LEVELS, chosen)
     cases = [Case(frame, resolution, noise, seed) for seed, resolution, noise, frame in grid]
-    table = pd.DataFrame(list(try_all(cases, processes)))
-    if output:
-        table.to_csv(output, index=False)
-    both = table[table["stages"] == "both"]
+    table = try_all(cases, processes, output)
+    both = table[(table["stages"] == "both") & (table["way"] != MIXED.name)]
     click.echo(summary(both, ["resolution", "noise"]).to_string())
     click.echo("\nby target\n" + summary(both, ["frame"]).to_string())
     click.echo("\nbest of the seeds by fit\n" + summary(best_by_fit(both), ["resolution", "noise"]).to_string())

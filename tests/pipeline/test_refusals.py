@@ -38,7 +38,7 @@ def test_every_wrong_parameter_is_named(new_run):
         "--sampels is not a parameter of this pipeline; did you mean --samples?",
         "--unguided-models is not a parameter of this pipeline; did you mean --unguided_models?",
         "--steps is 'many': write a whole number",
-        "--schedule is 'fast': allowed is experimental or synthetic",
+        "--schedule is 'fast': allowed is auto, experimental or synthetic",
         "--seed is -4: the least allowed is 0",
     ):
         assert sentence in said
