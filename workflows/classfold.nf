@@ -1,7 +1,7 @@
 // The way of the data: one row of the samplesheet is one class; rows with the same target share one sequence.
 
 import groovy.json.JsonOutput
-import groovy.json.JsonSlurperClassic   // JsonSlurper builds its maps when they are first read, which several operators do at once
+import groovy.json.JsonSlurperClassic
 
 include { CHECK_INPUT } from '../modules/check_input'
 include { FETCH_WEIGHTS } from '../modules/fetch_weights'
@@ -31,8 +31,9 @@ workflow CLASSFOLD {
 
     CHECK_INPUT(code, input, staged, found, given?.isDirectory() ? given : [])
 
+    // Not JsonSlurper, which builds a map when it is first read: several operators read a row at once.
     rows = CHECK_INPUT.out.checked                            // [target:adk, class:open, resolution:4.0, map:maps/open.mrc, …]
-        .flatMap { new JsonSlurperClassic().parse(it).rows }
+        .flatMap { new JsonSlurperClassic().parseText(it.text).rows }
     sizes = rows.map { [it.target, it.class] }.groupTuple()   // [adk, [closed, open]]
         .map { target, names -> [target, names.size()] }      // [adk, 2]
 
@@ -86,7 +87,7 @@ workflow CLASSFOLD {
         all.mix(next.map { it.last() }) }
     stages.subscribe { Results.publish(it, file(params.outdir)) }
 
-    parameters = CHECK_INPUT.out.checked.map { record(new JsonSlurperClassic().parse(it).versions) }
+    parameters = CHECK_INPUT.out.checked.map { record(new JsonSlurperClassic().parseText(it.text).versions) }
     parameters.subscribe { Results.copy(it, file("${params.outdir}/pipeline_info/params.json")) }
     WRITE_REPORT(code, stages.toSortedList { a, b -> a.name <=> b.name }.filter { it }, parameters)
 
