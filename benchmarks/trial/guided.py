@@ -15,9 +15,10 @@ from classfold.class_task import ClassTask
 from classfold.docking import dock
 from classfold.embedding_store import EmbeddingRecord, sample_seeds
 from classfold.global_energy import Cloud
-from classfold.guided_sampling import GuidedSampler, Particle
+from classfold.guided_sampling import GuidedSampler
 from classfold.local_energy import TargetMap
 from classfold.maps import DensityMap
+from classfold.particles import Particle
 from classfold.point_cloud import number_of_points, place_points, remove_dust
 from classfold.population import Selection
 from classfold.prior import (

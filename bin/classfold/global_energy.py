@@ -30,11 +30,6 @@ class Cloud(NamedTuple):
     """(n_points,); the model's is 1, so that a sum below 1 says that the map shows only a part of it."""
 
 
-def uniform(points: Tensor) -> Cloud:
-    """A cloud whose points share a mass of one, as in the paper."""
-    return Cloud(points, points.new_full((len(points),), 1 / len(points)))
-
-
 class GlobalEnergy:
     """Unbalanced Sinkhorn divergence between the model and the map's point cloud, for several maps at once.
 

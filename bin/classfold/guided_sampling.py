@@ -3,59 +3,29 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from zlib import crc32
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from .batches import first_batch, in_batches
 from .class_task import ClassTask
-from .course import Course
 from .embedding_store import sample_seeds
 from .global_energy import GlobalEnergy
 from .local_energy import LocalEnergy
 from .map_guide import Energies, MapGuide
 from .memory import Dimensions, Footprint, GuidanceKind, Problem, guided_footprint
-from .population import Stopped, better_half, log_likelihood, resampled, tempered_weights
+from .particles import ClassHistory, Particle, resample, row, stacked, stop_worse_half
 from .prior import Confidence
 from .pseudo_atoms import halves_of_residues
 from .published_energy import PublishedGlobalEnergy
 from .random_draws import SampleStreams
-from .sampler import Frame, NoiseStep, State, sample
+from .sampler import Frame, NoiseStep, sample
 from .sampling_record import LossLog
 from .schedule import GuidanceMode
 from .target_run import TargetRun
-
-
-@dataclass
-class Particle:
-    """One sample of one class on its way."""
-
-    task: int
-    """Which class it belongs to."""
-    sample: int
-    """Its number, from 0: where its random numbers come from."""
-    state: State
-    """Of one row, on the CPU."""
-    course: Course
-    fit: float = float("nan")
-    """Correlation with the map when it was last judged."""
-    log_likelihood: float = 0.0
-    """Of the map, when it was last judged."""
-    confidence: Confidence | None = None
-
-
-@dataclass
-class ClassHistory:
-    """What happened to the samples of one class."""
-
-    stopped: list[Stopped] = field(default_factory=list)
-    resamplings: list[dict[str, object]] = field(default_factory=list)
 
 
 def make_energies(run: TargetRun, tasks: Sequence[ClassTask]) -> Energies:
@@ -108,11 +78,8 @@ class GuidedSampler:
         for first, end in pairwise(ends):
             self._advance(particles, self.process.steps[first:end])
             if end - 1 in self.checkpoints:
-                particles = [
-                    particle
-                    for task in range(len(self.tasks))
-                    for particle in self._judge(task, [each for each in particles if each.task == task], end - 1)
-                ]
+                judged = [self._judge(task, particles, end - 1) for task in range(len(self.tasks))]
+                particles = [particle for going_on in judged for particle in going_on]
         return particles
 
     def _footprint(self) -> Footprint:
@@ -177,62 +144,14 @@ class GuidedSampler:
         for index, particle in enumerate(particles):
             particle.confidence = Confidence(*(value[index : index + 1].cpu() for value in vars(confidence).values()))
 
-    def _judge(self, task: int, particles: list[Particle], step: int) -> list[Particle]:
+    def _judge(self, index: int, particles: list[Particle], step: int) -> list[Particle]:
         """Stop or resample the particles of one class after a step; returns those that go on."""
-        history = self.histories[task]
-        if self.run.options.selection.early_stop:
-            fit = np.array([particle.fit for particle in particles])
-            kept = better_half(fit)
-            least = finite(float(fit[kept].min()))
-            history.stopped += [
-                Stopped(particle.sample + 1, step, finite(particle.fit), least)
-                for index, particle in enumerate(particles)
-                if index not in kept
-            ]
-            particles = [particles[index] for index in kept]
-        if self.run.options.selection.steering:
-            particles = self._resample(task, particles, step)
+        task, history, selection = self.tasks[index], self.histories[index], self.run.options.selection
+        particles = [particle for particle in particles if particle.task == index]
+        if selection.early_stop:
+            particles = stop_worse_half(particles, step, history)
+        if selection.steering:
+            # The class's name, not its place among the others: alone it is to be resampled in the same way.
+            seed = (self.run.record.seed, crc32(task.name.encode()), step)
+            particles = resample(particles, task.n_independent, seed, history)
         return particles
-
-    def _resample(self, task: int, particles: list[Particle], step: int) -> list[Particle]:
-        fit = np.array([particle.fit for particle in particles])
-        now = log_likelihood(fit, self.tasks[task].n_independent)
-        weights = tempered_weights(now - np.array([particle.log_likelihood for particle in particles]))
-        # The class's name, not its place among the others: alone it is to be resampled in the same way.
-        ancestors = resampled(weights, (self.run.record.seed, crc32(self.tasks[task].name.encode()), step))
-        for particle, likelihood in zip(particles, now.tolist(), strict=True):
-            particle.log_likelihood = likelihood
-        self.histories[task].resamplings.append(
-            {
-                "step": step,
-                "samples": [particle.sample + 1 for particle in particles],
-                "continued_from": [particles[ancestor].sample + 1 for ancestor in ancestors],
-            }
-        )
-        following = [copy.deepcopy(particles[ancestor]) for ancestor in ancestors]
-        for particle, place in zip(following, particles, strict=True):
-            particle.sample = place.sample
-        return following
-
-
-def finite(value: float) -> float | None:
-    """The value, or None where a sample has run away: JSON knows no other."""
-    return value if math.isfinite(value) else None
-
-
-def row(state: State, index: int) -> State:
-    """One sample of a batch, on the CPU."""
-    part = slice(index, index + 1)
-    # Clones, or every row would hold on to the whole batch.
-    memory = None if state.memory is None else state.memory[part].cpu().clone()
-    return State(state.coordinates[part].cpu().clone(), memory, state.in_map_frame)
-
-
-def stacked(states: Sequence[State], device: torch.device) -> State:
-    """Samples as one batch, on a device."""
-    memories: list[Tensor] = [state.memory for state in states if state.memory is not None]
-    return State(
-        torch.cat([state.coordinates for state in states]).to(device),
-        torch.cat(memories).to(device) if memories else None,
-        states[0].in_map_frame,
-    )

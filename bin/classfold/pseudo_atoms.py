@@ -44,11 +44,6 @@ class PseudoAtoms:
         return gradient[:, self.group] * self.share[:, None].to(gradient)
 
 
-def every_atom(n_atoms: int, device: torch.device) -> PseudoAtoms:
-    """Each atom for itself, all of the same mass, as in the paper."""
-    return PseudoAtoms.of(torch.arange(n_atoms, device=device), torch.ones(n_atoms, device=device))
-
-
 def halves_of_residues(topology: Topology, device: torch.device) -> PseudoAtoms:
     """Two points for each residue of a polymer, its backbone and its side chain or base; one for four ligand atoms.
 

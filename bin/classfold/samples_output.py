@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .guided_sampling import GuidedSampler, Particle
+from .guided_sampling import GuidedSampler
 from .memory import used_peak_bytes
+from .particles import Particle
 from .records import write_json
 
 CONFIDENCE_FIELDS = ("plddt", "complex_plddt", "ptm", "iptm")

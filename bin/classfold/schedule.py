@@ -28,12 +28,6 @@ class Stage(StrEnum):
         """Whether a map pulls in this stage."""
         return self in (Stage.GLOBAL, Stage.LOCAL)
 
-    @property
-    def next(self) -> Stage:
-        """The stage after this one; the last one is its own."""
-        stages = list(Stage)
-        return stages[min(stages.index(self) + 1, len(stages) - 1)]
-
 
 class GuidanceMode(StrEnum):
     """Where the gradient is taken, and how far a sample is corrected."""

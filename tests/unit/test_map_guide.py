@@ -8,13 +8,14 @@ from torch import Tensor
 
 from classfold.course import LOCAL_STRENGTH, AutomaticCourse, FixedCourse
 from classfold.density import Grid, simulate_density
-from classfold.global_energy import GlobalEnergy, uniform
+from classfold.global_energy import GlobalEnergy
 from classfold.local_energy import LocalEnergy, TargetMap
 from classfold.map_guide import Energies, MapGuide
 from classfold.pseudo_atoms import PseudoAtoms
 from classfold.published_energy import PublishedGlobalEnergy
 from classfold.sampler import NoiseStep, corrected, norms
 from classfold.schedule import GuidanceMode, Schedule, Stage
+from tests.clouds import uniform
 
 N_ATOMS = 40
 WEIGHTS = torch.linspace(6, 16, N_ATOMS)

@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from classfold.density import Grid
 from classfold.errors import InputError
-from classfold.global_energy import GlobalEnergy, uniform
+from classfold.global_energy import GlobalEnergy
 from classfold.local_energy import LocalEnergy, TargetMap
 from classfold.memory import (
     TENSOR_SHARE,
@@ -43,6 +43,7 @@ from classfold.memory import (
 )
 from classfold.prior import BoltzPrior, run_trunk
 from classfold.pseudo_atoms import PseudoAtoms
+from tests.clouds import uniform
 from tests.live_tensors import LiveTensors
 from tests.random_prior import SIZES, random_model
 

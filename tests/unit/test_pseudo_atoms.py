@@ -7,14 +7,15 @@ import torch
 from torch import Tensor
 
 from classfold.density import Grid, simulate_density
-from classfold.global_energy import ANNEALING, Cloud, GlobalEnergy, uniform
+from classfold.global_energy import ANNEALING, Cloud, GlobalEnergy
 from classfold.maps import DensityMap
 from classfold.point_cloud import place_points
-from classfold.pseudo_atoms import PseudoAtoms, every_atom, halves_of_residues
+from classfold.pseudo_atoms import PseudoAtoms, halves_of_residues
 from classfold.published_energy import PublishedGlobalEnergy
 from classfold.rotations import random_rotation
 from classfold.superposition import apply_pose, superpose
 from classfold.topology import ChainRecord, Topology
+from tests.clouds import every_atom, uniform
 
 CPU = torch.device("cpu")
 ATOMS = """

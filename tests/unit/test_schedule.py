@@ -51,8 +51,7 @@ def test_strength_of_a_sample_that_is_ahead_is_that_of_its_own_stage() -> None:
     assert schedule.strength(160, Stage.GLOBAL) == pytest.approx(0.05)
 
 
-def test_stages_follow_each_other_and_the_last_is_its_own_next() -> None:
-    assert [stage.next for stage in Stage] == [*list(Stage)[1:], Stage.RELAXATION]
+def test_the_two_stages_in_the_middle_are_guided() -> None:
     assert [stage.is_guided for stage in Stage] == [False, True, True, False]
 
 
