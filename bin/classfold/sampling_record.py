@@ -71,7 +71,8 @@ class BatchLog:
         pulls = zip(self.guide.stages, self.guide.strengths, losses, strict=True)
         for (task, sample), (stage, strength, loss) in zip(self.samples, pulls, strict=True):
             shown = f"{loss:.6g}" if math.isfinite(loss) else ""
-            entry = (sample + 1, step.index, stage.value, f"{step.sigma:.6g}", f"{strength:.6g}", shown)
+            pull = f"{strength:.6g}" if self.guide.mode.uses_strength(stage) else ""
+            entry = (sample + 1, step.index, stage.value, f"{step.sigma:.6g}", pull, shown)
             self.entries.append((task, entry, 2 if self.guide.mode.looks_through_network(stage) else 1))
         if (step.index + 1) % STEPS_BETWEEN_LINES == 0 or step.index + 1 == self.log.steps:
             click.echo(self._line(step, energies))

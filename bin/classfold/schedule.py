@@ -39,6 +39,10 @@ class GuidanceMode(StrEnum):
     PUBLISHED = "published"
     """Through the network in both stages, with the paper's lengths."""
 
+    def uses_strength(self, stage: Stage) -> bool:
+        """Whether λ sets how far a stage corrects."""
+        return stage is not Stage.GLOBAL or self is self.PUBLISHED
+
     def looks_through_network(self, stage: Stage) -> bool:
         """Whether the gradient of a stage is taken through the denoiser."""
         return stage.is_guided and (self is self.PUBLISHED or (self is self.MIXED and stage is Stage.LOCAL))

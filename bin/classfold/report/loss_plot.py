@@ -88,9 +88,10 @@ def _readout(guided: pd.DataFrame, courses: Courses, frames: dict[str, Frame]) -
         alike = others[step, stage]
         said = (
             f"step {step}, {stage} stage: {courses.name} {number(loss)}, median of {len(alike)} samples in this "
-            f"stage {number(float(alike.median()))}; noise σ {number(row['sigma_angstrom'])} Å, "
-            f"guidance strength {number(row['guidance_strength'])}"
+            f"stage {number(float(alike.median()))}; noise σ {number(row['sigma_angstrom'])} Å"
         )
+        if np.isfinite(row["guidance_strength"]):
+            said += f", guidance strength {number(row['guidance_strength'])}"
         for what, events in (("stopped", courses.stopped), ("replaced by copies of others", courses.replaced)):
             if step in events:
                 said += f"; {len(events[step])} samples {what} after this step"
