@@ -24,6 +24,7 @@ from adk_path import read_path
 from torch import Tensor
 from trial.timing import median_seconds
 
+from classfold.batches import choose_device
 from classfold.density import Grid, simulate_density
 from classfold.global_energy import Cloud, GlobalEnergy
 from classfold.maps import DensityMap
@@ -35,7 +36,6 @@ from classfold.superposition import apply_pose, superpose
 N_POINTS = 413
 MOLECULE_ANGSTROM3 = 28_500.0
 """1.21 Å³ for each dalton of adenylate kinase."""
-CPU = torch.device("cpu")
 
 
 def open_cloud(atoms: Tensor, weights: Tensor) -> Cloud:
@@ -53,7 +53,7 @@ def open_cloud(atoms: Tensor, weights: Tensor) -> Cloud:
 
 def per_residue(gradient: Tensor, residue: Tensor) -> Tensor:
     """Gradients (n_atoms, 3) summed per residue."""
-    return torch.zeros(int(residue.max()) + 1, 3).index_add_(0, residue, gradient)
+    return gradient.new_zeros(int(residue.max()) + 1, 3).index_add_(0, residue, gradient)
 
 
 def root_mean_square(displacement: Tensor, mass: Tensor) -> float:
@@ -71,20 +71,22 @@ def copies(atoms: PseudoAtoms, n_copies: int) -> PseudoAtoms:
 @click.option("--threads", default=2, help="Of torch.")
 @click.option("--repeats", default=9, help="Timed calls; the median counts.")
 @click.option("--samples", default=8, help="Models at once.")
-def main(threads: int, repeats: int, samples: int) -> None:
+@click.option("--device", default="auto", help="Where ours and the published energy run.")
+def main(threads: int, repeats: int, samples: int, device: str) -> None:
     """Measure and print."""
     torch.set_num_threads(threads)
-    path = read_path()
+    place, path = choose_device(device), read_path()
     weights = torch.from_numpy(path.topology.atomic_numbers).float()
     opened = torch.from_numpy(path.coordinates[-1]).float()
-    cloud, halves = open_cloud(opened, weights), halves_of_residues(path.topology, CPU)
+    cloud = Cloud(*(part.to(place) for part in open_cloud(opened, weights)))
+    halves, weights, opened = halves_of_residues(path.topology, place), weights.to(place), opened.to(place)
     ours, published = GlobalEnergy([cloud], halves), PublishedGlobalEnergy([cloud.points])
-    one = torch.zeros(1, dtype=torch.long)
-    residue, mass = torch.from_numpy(path.topology.residue_index), weights / weights.sum()
+    one = torch.zeros(1, dtype=torch.long, device=place)
+    residue, mass = torch.from_numpy(path.topology.residue_index).to(place), weights / weights.sum()
     click.echo(f"{len(mass)} atoms, {len(halves.mass)} pseudo-atoms, {len(cloud.mass)} points")
     models = {"closed": path.coordinates[0], "a third of the way": path.coordinates[12], "open": path.coordinates[-1]}
     for name, frame in models.items():
-        model = torch.from_numpy(frame).float()
+        model = torch.from_numpy(frame).float().to(place)
         model = apply_pose(*superpose(model, opened), model)[None]
         (_, fast), (_, plain) = ours.value_and_gradient(model, one), published.value_and_gradient(model, one)
         cosine = torch.cosine_similarity(
@@ -95,12 +97,12 @@ def main(threads: int, repeats: int, samples: int) -> None:
             f"{name}: cosine with the all-atom gradient, per residue {float(cosine):.3f}; asks atoms to move "
             f"{asked[0]:.2f} Å (all-atom: {asked[1]:.2f} Å)"
         )
-    closed = torch.from_numpy(path.coordinates[0]).float()
+    closed = torch.from_numpy(path.coordinates[0]).float().to(place)
     closed = apply_pose(*superpose(closed, opened), closed)
-    batch, maps = closed.expand(samples, -1, -1).contiguous(), torch.zeros(samples, dtype=torch.long)
+    batch, maps = closed.expand(samples, -1, -1).contiguous(), torch.zeros(samples, dtype=torch.long, device=place)
     fast = median_seconds(lambda: ours.value_and_gradient(batch, maps), repeats) / samples
     plain_seconds = median_seconds(lambda: published.value_and_gradient(batch[:1], one), max(2, repeats // 3))
-    shifts = 60.0 * torch.tensor([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    shifts = 60.0 * torch.tensor([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], device=place)
     larger = GlobalEnergy([cloud], copies(halves, 4))
     four = torch.cat([batch + shift for shift in shifts], dim=1)
     fourfold = median_seconds(lambda: larger.value_and_gradient(four, maps), repeats) / samples

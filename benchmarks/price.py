@@ -49,9 +49,9 @@ class Cost(NamedTuple):
     finished: int
 
 
-def measure(samples: int, way: Way, frames: Sequence[int]) -> Cost:
+def measure(samples: int, device: str, way: Way, frames: Sequence[int]) -> Cost:
     """Sample the maps of some frames."""
-    trial = Trial(samples=samples)
+    trial = Trial(samples=samples, device=device)
     weights, ca = torch.from_numpy(trial.weights).float(), torch.from_numpy(trial.path.topology.ca_indices())
     truths = [torch.from_numpy(trial.path.at(frame)).float() for frame in frames]
     tasks = []
@@ -65,7 +65,8 @@ def measure(samples: int, way: Way, frames: Sequence[int]) -> Cost:
     best = []
     for index, true in enumerate(truths):
         models = trial.coordinates([particle for particle in finished if particle.task == index])
-        fit = sampler.energies.local.correlation(models, torch.full((len(models),), index))
+        local = sampler.energies.local
+        fit = local.correlation(models.to(local.voxels), torch.full((len(models),), index, device=local.voxels.device))
         best.append(float(rmsd(models[int(fit.argmax())][ca], true[ca])))
     calls = sum(sampler.log.evaluations) + sampler.run.schedule.warm_up * samples
     return Cost(calls, seconds, best, len(finished))
@@ -75,7 +76,8 @@ def measure(samples: int, way: Way, frames: Sequence[int]) -> Cost:
 @click.option("--classes", default=10, help="Classes in our way.")
 @click.option("--samples", default=25, help="Samples of each class.")
 @click.option("--threads", default=2, help="Of torch.")
-def main(classes: int, samples: int, threads: int) -> None:
+@click.option("--device", default="auto", help="Where the network and the energies run.")
+def main(classes: int, samples: int, threads: int, device: str) -> None:
     """Measure and print."""
     torch.set_num_threads(threads)
     path = read_path()
@@ -87,7 +89,7 @@ def main(classes: int, samples: int, threads: int) -> None:
         ("published, 1 class", PUBLISHED_EXPERIMENTAL, frames[-1:]),
     ):
         with contextlib.redirect_stdout(io.StringIO()):
-            costs[name] = measure(samples, way, chosen)
+            costs[name] = measure(samples, device, way, chosen)
         cost = costs[name]
         found = " ".join(f"{value:.2f}" for value in cost.best_ca_angstrom)
         click.echo(

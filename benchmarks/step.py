@@ -51,10 +51,10 @@ class StepTimer:
         task = trial.task("open", density_map, RESOLUTION_ANGSTROM, way.is_published)
         self.sampler = GuidedSampler(trial.run(way), [task])
         real = trial.prior.atom_mask.bool()
-        noisy = task.docked + 5.0 * torch.randn(
-            trial.samples, len(real), 3, generator=torch.Generator().manual_seed(1)
-        )
-        self.state = State(noisy, trial.run(way).warm_up.memory, in_map_frame=True)
+        noise = torch.randn(trial.samples, len(real), 3, generator=torch.Generator().manual_seed(1))
+        noisy = task.docked + 5.0 * noise.to(task.docked)
+        memory = trial.run(way).warm_up.memory
+        self.state = State(noisy, None if memory is None else memory.to(noisy), in_map_frame=True)
         self.n_samples = trial.samples
         self.frame = Frame(
             trial.prior.atom_mask,
@@ -65,8 +65,9 @@ class StepTimer:
     def take(self, schedule: Schedule) -> State:
         """One step of a schedule."""
         courses = [FixedCourse(schedule)] * self.n_samples
-        guide = MapGuide(self.sampler.energies, torch.zeros(self.n_samples, dtype=torch.long), courses)
-        streams = SampleStreams(self.sampler.seeds, len(self.frame.atom_mask), torch.device("cpu"))
+        place = self.frame.atom_mask.device
+        guide = MapGuide(self.sampler.energies, torch.zeros(self.n_samples, dtype=torch.long, device=place), courses)
+        streams = SampleStreams(self.sampler.seeds, len(self.frame.atom_mask), place)
         return sample(
             self.state,
             self.sampler.process.steps[STEP : STEP + 1],
@@ -82,10 +83,11 @@ class StepTimer:
 @click.option("--threads", default=2, help="Of torch.")
 @click.option("--samples", default=8, help="Samples at once.")
 @click.option("--repeats", default=7, help="Timed steps; the median counts.")
-def main(threads: int, samples: int, repeats: int) -> None:
+@click.option("--device", default="auto", help="Where the network and the energies run.")
+def main(threads: int, samples: int, repeats: int, device: str) -> None:
     """Measure and print."""
     torch.set_num_threads(threads)
-    trial = Trial(samples=samples)
+    trial = Trial(samples=samples, device=device)
     seconds: dict[tuple[str, str], float] = {}
     with contextlib.redirect_stdout(io.StringIO()):
         timers = {way.name: StepTimer(trial, way, 190) for way in (OURS, PUBLISHED_EXPERIMENTAL)}

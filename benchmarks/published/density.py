@@ -10,10 +10,10 @@ from classfold.density import Grid, gaussian_sigma
 VOXELS_AT_ONCE = 8192
 
 
-def voxel_centres(grid: Grid) -> Tensor:
+def voxel_centres(grid: Grid, device: torch.device) -> Tensor:
     """xyz (n_voxels, 3) in Å of every voxel, x fastest."""
     axes = [
-        origin + grid.voxel_size_angstrom * torch.arange(size)
+        origin + grid.voxel_size_angstrom * torch.arange(size, device=device)
         for origin, size in zip(grid.origin_angstrom[::-1], grid.shape_zyx, strict=True)
     ]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).flatten(0, 2).flip(1)
@@ -26,7 +26,7 @@ def local_energy(
     sigma = gaussian_sigma(resolution_angstrom)
     parts = [
         torch.exp((voxels[:, None] - coordinates[None]).square().sum(dim=2) / (-2 * sigma**2)) @ weights
-        for voxels in voxel_centres(grid).split(VOXELS_AT_ONCE)
+        for voxels in voxel_centres(grid, coordinates.device).split(VOXELS_AT_ONCE)
     ]
     simulated = torch.cat(parts)
     mean, std = simulated.mean().detach(), simulated.std().detach()

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from adk_path import SEQUENCE_FILE, AdkPath, read_path
 
+from classfold.batches import choose_device
 from classfold.class_task import ClassTask
 from classfold.docking import dock
 from classfold.embedding_store import EmbeddingRecord, sample_seeds
@@ -67,6 +68,7 @@ class Trial:
     seed: int = 1
     steps: int = 200
     samples: int = 3
+    device: str = "cpu"
     warm_ups: dict[int, State] = field(default_factory=dict)
     embedding: Embedding | None = None
 
@@ -85,7 +87,7 @@ class Trial:
         """The miniature prior."""
         target = parse_target(SEQUENCE_FILE, load_components(WEIGHTS / "ccd.pkl"))
         return BoltzPrior(
-            load_model(WEIGHTS / "boltz1_conf.ckpt"), featurise(target, {}, self.seed), torch.device("cpu")
+            load_model(WEIGHTS / "boltz1_conf.ckpt"), featurise(target, {}, self.seed), choose_device(self.device)
         )
 
     @cached_property
@@ -103,14 +105,14 @@ class Trial:
         cloud = place_points(density_map, kept, n_points, self.seed)
         pose = dock(self.path.at(0), self.weights, density_map, resolution_angstrom)[0]
         mask = self.prior.atom_mask
-        docked, real = torch.zeros(len(mask), 3), mask.bool()
-        docked[real] = torch.from_numpy(pose.apply(self.path.at(0))).float()
+        docked = mask.new_zeros(len(mask), 3)
+        docked[mask.bool()] = torch.from_numpy(pose.apply(self.path.at(0))).to(docked)
         return ClassTask(
             name=name,
             target_map=TargetMap(
-                torch.from_numpy(density_map.density).float(), density_map.grid, resolution_angstrom
+                torch.from_numpy(density_map.density).to(docked), density_map.grid, resolution_angstrom
             ),
-            cloud=Cloud(torch.from_numpy(cloud.coordinates).float(), torch.from_numpy(cloud.weight).float()),
+            cloud=Cloud(*(torch.from_numpy(part).to(docked) for part in cloud)),
             n_independent=float(kept.sum()) * voxel**3 / resolution_angstrom**3,
             docked=docked,
             docked_atoms=mask.clone(),
@@ -126,7 +128,7 @@ class Trial:
         record = EmbeddingRecord(
             *("adk", "", "", "miniature", "boltz1", way.schedule, self.steps, self.seed, self.samples, 1, 3, 0),
             physical_guidance=False,
-            device="cpu",
+            device=self.device,
             seconds=0.0,
         )
         options = SamplingOptions(way.guidance, way.selection, False, 0)
@@ -140,7 +142,7 @@ class Trial:
 
     def coordinates(self, particles: Sequence[Particle]) -> torch.Tensor:
         """Real atoms (n, n_atoms, 3) of finished samples."""
-        return torch.cat([each.state.coordinates for each in particles])[:, self.prior.atom_mask.bool()]
+        return torch.cat([each.state.coordinates for each in particles])[:, self.prior.atom_mask.bool().cpu()]
 
 
 def sampled(trial: Trial, way: Way, tasks: Sequence[ClassTask]) -> tuple[GuidedSampler, list[Particle]]:

@@ -16,8 +16,8 @@ from .sinkhorn import Annealing, divergence, self_transport, transport
 BLUR_ANGSTROM = 2.0
 """About half the distance of neighbouring points: their grain is blurred, the shape is not."""
 REACH_ANGSTROM = 10.0
-START_ANGSTROM = 2 * REACH_ANGSTROM
-"""Mass is not moved farther than the reach, so that a higher temperature finds nothing."""
+START_ANGSTROM = 10.0
+"""A higher temperature finds nothing: what is farther away than the reach is given up."""
 ANNEALING = Annealing(start=START_ANGSTROM, blur=BLUR_ANGSTROM, reach=REACH_ANGSTROM)
 
 

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+LOWEST_EXPONENT = -80.0
+
 
 class Annealing(NamedTuple):
     """Lengths in Å that a transport problem is solved with."""
@@ -30,10 +32,10 @@ class Annealing(NamedTuple):
     """Factor between one length and the next."""
 
     def temperatures(self) -> list[float]:
-        """Temperatures in Å²; those at both ends are used twice."""
+        """Temperatures in Å² from the first to the last, which is used twice."""
         steps = max(0, math.ceil(math.log(self.blur / self.start) / math.log(self.scaling)))
         lengths = [self.start * self.scaling**step for step in range(steps)]
-        return [length**2 for length in (self.start, *lengths, self.blur, self.blur)]
+        return [length**2 for length in (*lengths, self.blur, self.blur)]
 
 
 class Transport(NamedTuple):
@@ -45,10 +47,22 @@ class Transport(NamedTuple):
     """(b, n, 3) of the cost by the first points, Å."""
 
 
+def log_sum_exp(exponents: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Logarithm of the sum of exponentials along an axis; the exponentials and their sum, both over the largest.
+
+    Works in place. What is e^-80 of the largest counts as that, for a processor takes many times longer over numbers
+    that are nearly too small for it.
+    """
+    highest = exponents.amax(dim=axis, keepdim=True)
+    shares = exponents.sub_(highest).clamp_(min=LOWEST_EXPONENT).exp_()
+    total = shares.sum(dim=axis, keepdim=True)
+    return (highest + total.log()).squeeze(axis), shares, total
+
+
 def softmin(kernel: Tensor, reached: Tensor, temperature: float, reach: float, axis: int) -> Tensor:
     """One Sinkhorn update of the potential of the other axis, damped by the finite reach."""
     damping = 1 / (1 + temperature / reach**2)
-    return -damping * temperature * torch.logsumexp(kernel + reached.unsqueeze(3 - axis), dim=axis)
+    return -damping * temperature * log_sum_exp(kernel + reached.unsqueeze(3 - axis), axis)[0]
 
 
 def half_squares(x: Tensor, y: Tensor) -> Tensor:
@@ -56,10 +70,27 @@ def half_squares(x: Tensor, y: Tensor) -> Tensor:
     return 0.5 * torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist").square()
 
 
-def pull(mass: Tensor, potential: Tensor, plan: Tensor, x: Tensor, y: Tensor, reach: float) -> Transport:
-    """Mass kept at ``x``, and the gradient there, from the potential and the rows of the plan."""
-    kept = torch.where(mass > 0, mass * torch.exp(-potential / reach**2), 0.0)
-    return Transport(kept.sum(dim=1), kept[..., None] * (x - plan @ y))
+def pull(
+    x: Tensor, mass: Tensor, y: Tensor, log_other: Tensor, cost: Tensor, potential: Tensor, annealing: Annealing
+) -> Transport:
+    """Mass kept at ``x``, and the gradient there, at the last temperature.
+
+    Parameters
+    ----------
+    x, mass : Tensor, shapes (b, n, 3) and (b, n)
+    y, log_other : Tensor, shapes (b, m, 3) and (b, m)
+        The other points and the logarithm of their masses.
+    cost : Tensor, shape (b, n, m)
+    potential : Tensor, shape (b, m)
+        Of the other points.
+    annealing : Annealing
+    """
+    temperature, reach = annealing.blur**2, annealing.reach
+    reached = (log_other + potential / temperature)[:, None] - cost / temperature
+    logarithm, plan, total = log_sum_exp(reached, 2)
+    own = -temperature / (1 + temperature / reach**2) * logarithm
+    kept = torch.where(mass > 0, mass * torch.exp(-own / reach**2), 0.0)
+    return Transport(kept.sum(dim=1), kept[..., None] * (x - (plan @ y) / total))
 
 
 def transport(x: Tensor, x_mass: Tensor, y: Tensor, y_mass: Tensor, annealing: Annealing) -> Transport:
@@ -84,12 +115,8 @@ def transport(x: Tensor, x_mass: Tensor, y: Tensor, y_mass: Tensor, annealing: A
             0.5 * (f + softmin(kernel, log_y + g / temperature, temperature, reach, 2)),
             0.5 * (g + softmin(kernel, log_x + f / temperature, temperature, reach, 1)),
         )
-    plan = torch.softmax(kernel + (log_y + g / temperature)[:, None], dim=2)
-    f, g = (
-        softmin(kernel, log_y + g / temperature, temperature, reach, 2),
-        softmin(kernel, log_x + f / temperature, temperature, reach, 1),
-    )
-    moved = pull(x_mass, f, plan, x, y, reach)
+    moved = pull(x, x_mass, y, log_y, cost, g, annealing)
+    g = softmin(kernel, log_x + f / temperature, temperature, reach, 1)
     left = torch.where(y_mass > 0, y_mass * torch.exp(-g / reach**2), 0.0).sum(dim=1)
     return Transport(moved.kept + left, moved.gradient)
 
@@ -97,18 +124,14 @@ def transport(x: Tensor, x_mass: Tensor, y: Tensor, y_mass: Tensor, annealing: A
 def self_transport(x: Tensor, x_mass: Tensor, annealing: Annealing) -> Transport:
     """Transport of points to themselves, ``OT(a, a) / 2``: what the blur alone costs.
 
-    Mass moves no farther than the blur here, so that the temperature begins at twice the blur.
+    Mass moves no farther than the blur here, so that the temperature begins at twice the last.
     """
     cost, log_x, reach = half_squares(x, x), x_mass.log(), annealing.reach
-    temperature, *others = annealing._replace(start=min(annealing.start, 2 * annealing.blur)).temperatures()
-    kernel = cost / -temperature
-    f = softmin(kernel, log_x, temperature, reach, 2)
+    temperature, *others = annealing._replace(start=math.sqrt(2) * annealing.blur).temperatures()
+    f = softmin(cost / -temperature, log_x, temperature, reach, 2)
     for temperature in others:
-        kernel = cost / -temperature
-        f = 0.5 * (f + softmin(kernel, log_x + f / temperature, temperature, reach, 2))
-    plan = torch.softmax(kernel + (log_x + f / temperature)[:, None], dim=2)
-    f = softmin(kernel, log_x + f / temperature, temperature, reach, 2)
-    return pull(x_mass, f, plan, x, x, reach)
+        f = 0.5 * (f + softmin(cost / -temperature, log_x + f / temperature, temperature, reach, 2))
+    return pull(x, x_mass, x, log_x, cost, f, annealing)
 
 
 def divergence(between: Transport, own: Transport, other_kept: Tensor, annealing: Annealing) -> tuple[Tensor, Tensor]:

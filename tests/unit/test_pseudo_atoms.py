@@ -126,9 +126,9 @@ def test_with_every_atom_and_the_papers_blur_it_is_the_published_energy() -> Non
     cloud, models = small_cloud(3, 30), torch.stack([small_cloud(4, 40), small_cloud(5, 40)])
     first = torch.zeros(2, dtype=torch.long)
     published, published_gradient = PublishedGlobalEnergy([cloud]).value_and_gradient(models, first)
-    every = GlobalEnergy([uniform(cloud)], every_atom(40, CPU), ANNEALING._replace(blur=0.05))
+    every = GlobalEnergy([uniform(cloud)], every_atom(40, CPU), ANNEALING._replace(start=20.0, blur=0.05))
     value, gradient = every.value_and_gradient(models, first)
-    torch.testing.assert_close(value, published, rtol=2e-3, atol=0)
+    torch.testing.assert_close(value, published, rtol=5e-3, atol=0)
     assert torch.cosine_similarity(gradient.flatten(1), published_gradient.flatten(1)).min() > 0.999
 
 
