@@ -16,7 +16,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .neighbours import near_pairs
+
 LOWEST_EXPONENT = -80.0
+SELF_BLURS = 4.0
+"""Distance, in blurs, up to which points of one set send mass to each other."""
 
 
 class Annealing(NamedTuple):
@@ -124,14 +128,26 @@ def transport(x: Tensor, x_mass: Tensor, y: Tensor, y_mass: Tensor, annealing: A
 def self_transport(x: Tensor, x_mass: Tensor, annealing: Annealing) -> Transport:
     """Transport of points to themselves, ``OT(a, a) / 2``: what the blur alone costs.
 
-    Mass moves no farther than the blur here, so that the temperature begins at twice the last.
+    Mass moves no farther than the blur here. So the temperature begins at twice the last, and only pairs within four
+    blurs count, e^-8 of what a point sends to itself: the cost grows with the points, not with their square.
     """
-    cost, log_x, reach = half_squares(x, x), x_mass.log(), annealing.reach
-    temperature, *others = annealing._replace(start=math.sqrt(2) * annealing.blur).temperatures()
-    f = softmin(cost / -temperature, log_x, temperature, reach, 2)
-    for temperature in others:
-        f = 0.5 * (f + softmin(cost / -temperature, log_x + f / temperature, temperature, reach, 2))
-    return pull(x, x_mass, x, log_x, cost, f, annealing)
+    reach, (n_rows, n_points) = annealing.reach, x_mass.shape
+    pairs = near_pairs(x, SELF_BLURS * annealing.blur)
+    points, log_mass = x.flatten(0, 1), x_mass.flatten().clamp(min=torch.finfo(x_mass.dtype).tiny).log()
+    f = torch.zeros_like(log_mass)
+    shares, total = f, f
+    temperatures = annealing._replace(start=math.sqrt(2) * annealing.blur).temperatures()
+    for step, temperature in enumerate((*temperatures, temperatures[-1])):
+        own = log_mass + f / temperature
+        shares = (own[pairs.second] - own[pairs.first] - pairs.half_square / temperature).exp()
+        total = torch.zeros_like(f).index_add_(0, pairs.first, shares)
+        update = -temperature / (1 + temperature / reach**2) * (own + total.log())
+        # Averaged with the last, as on the way the two sides of the problem are; the first and the final one are not.
+        f = 0.5 * (f + update) if 0 < step < len(temperatures) else update
+    moved = torch.zeros_like(points).index_add_(0, pairs.first, shares[:, None] * points[pairs.second])
+    kept = x_mass.flatten() * torch.exp(-f / reach**2)
+    gradient = kept[:, None] * (points - moved / total[:, None])
+    return Transport(kept.view(n_rows, n_points).sum(dim=1), gradient.view(n_rows, n_points, 3))
 
 
 def divergence(between: Transport, own: Transport, other_kept: Tensor, annealing: Annealing) -> tuple[Tensor, Tensor]:

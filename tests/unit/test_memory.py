@@ -200,7 +200,8 @@ def counted_energy(energy: LocalEnergy | GlobalEnergy, coordinates: torch.Tensor
 def test_estimates_of_the_energies_are_near_what_is_counted() -> None:
     n_samples, n_atoms, edge, n_points = 8, 1200, 64, 300
     generator = torch.Generator().manual_seed(1)
-    coordinates = 10 + 44 * torch.rand(n_samples, n_atoms, 3, generator=generator)
+    # Groups as dense as a protein's half residues, a group in 70 Å³.
+    coordinates = 10 + 27.6 * torch.rand(n_samples, n_atoms // 4, 3, generator=generator).repeat_interleave(4, dim=1)
     grid = Grid((edge,) * 3, 1.0, (0.0, 0.0, 0.0))
     mask = torch.ones(grid.shape_zyx)
     target = TargetMap(torch.randn(grid.shape_zyx, generator=generator), grid, 4.0, mask)
@@ -210,7 +211,7 @@ def test_estimates_of_the_energies_are_near_what_is_counted() -> None:
     )
     for estimate, energy in (
         (local_bytes, LocalEnergy([target], torch.ones(n_atoms))),
-        (global_bytes, GlobalEnergy([uniform(10 + 44 * torch.rand(n_points, 3, generator=generator))], groups)),
+        (global_bytes, GlobalEnergy([uniform(10 + 27.6 * torch.rand(n_points, 3, generator=generator))], groups)),
     ):
         fixed, per_sample = estimate(problem)
         assert 0.95 < (fixed + n_samples * per_sample) / counted_energy(energy, coordinates) < 1.4

@@ -9,6 +9,10 @@ WINDOW_VOXEL_BYTES = 40
 """Of each voxel of the windows at work: its place (int64) and density, those of the chunk before, and two of a sum."""
 
 
+NEIGHBOUR_BYTES = 5000
+"""Of each point while those near it are found, in a protein's density."""
+
+
 def maps_bytes(problem: Problem) -> int:
     """What is held of the maps of all classes: voxels, and how much each counts."""
     return 2 * problem.n_maps * problem.map_voxels * FLOAT_BYTES
@@ -20,9 +24,11 @@ def local_bytes(problem: Problem) -> tuple[int, int]:
 
 
 def global_bytes(problem: Problem) -> tuple[int, int]:
-    """Global energy of a batch: nothing, and of each sample the costs, the kernel, its sum and its softmax."""
-    points = problem.n_pseudo_atoms
-    return 0, 4 * points * max(points, problem.n_points) * FLOAT_BYTES
+    """Global energy of a batch: nothing, and of each sample the costs, the kernel, its sum and its exponentials.
+
+    Or, where there are few points, what the search for neighbours takes.
+    """
+    return 0, problem.n_pseudo_atoms * max(4 * problem.n_points * FLOAT_BYTES, NEIGHBOUR_BYTES)
 
 
 def published_global_bytes(problem: Problem) -> tuple[int, int]:
