@@ -36,7 +36,7 @@ class Parameters {
         if (rule.type == 'boolean' && !(text in ['true', 'false'])) return ["--$name is '$text': write true or false."]
         if (rule.type == 'string' && value instanceof Boolean) return ["--$name has no value: ${rule.description}"]
         if (rule.enum && !(text in rule.enum)) return ["--$name is '$text': allowed is ${alternatives(rule.enum)}."]
-        if (rule.pattern && !(text ==~ rule.pattern)) return ["--$name is '$text', which holds characters that are not allowed here."]
+        if (rule.pattern && !(text ==~ rule.pattern)) return ["--$name is '$text': ${rule.errorMessage ?: 'it holds characters that are not allowed here'}."]
         if (rule.minimum != null && (text as BigInteger) < rule.minimum) return ["--$name is $text: the least allowed is ${rule.minimum}."]
         []
     }

@@ -30,6 +30,8 @@ def test_every_wrong_parameter_is_named(new_run):
         "2",
         "--seed",
         "-4",
+        "--classes_per_task",
+        "0",
     )
     done = new_run().start("-profile", "test", *options)
     said = done.stdout + done.stderr
@@ -40,6 +42,7 @@ def test_every_wrong_parameter_is_named(new_run):
         "--steps is 'many': write a whole number",
         "--schedule is 'fast': allowed is auto, experimental or synthetic",
         "--seed is -4: the least allowed is 0",
+        "--classes_per_task is '0': write auto, or a whole number from 1.",
     ):
         assert sentence in said
 
