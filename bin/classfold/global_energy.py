@@ -18,6 +18,8 @@ BLUR_ANGSTROM = 2.0
 REACH_ANGSTROM = 10.0
 START_ANGSTROM = 10.0
 """A higher temperature finds nothing: what is farther away than the reach is given up."""
+PAIRS_AT_ONCE = {"cpu": 1 << 18, "cuda": 1 << 26}
+"""Pairs of a pseudo-atom and a point that are worked on at once: few enough for a processor's cache, or for 1 GB."""
 ANNEALING = Annealing(start=START_ANGSTROM, blur=BLUR_ANGSTROM, reach=REACH_ANGSTROM)
 
 
@@ -70,6 +72,13 @@ class GlobalEnergy:
 
     def value_and_gradient(self, coordinates: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Divergences (b,) and their gradients (b, n_atoms, 3), without a graph."""
+        pairs = len(self.pseudo_atoms.mass) * self.points.shape[1]
+        at_once = max(1, PAIRS_AT_ONCE[coordinates.device.type] // pairs)
+        parts = map(self._of_some, coordinates.split(at_once), maps.split(at_once))
+        values, gradients = zip(*parts, strict=True)
+        return torch.cat(values), torch.cat(gradients)
+
+    def _of_some(self, coordinates: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
         atoms, points = self.pseudo_atoms, self.points[maps].to(coordinates)
         centres, mass = atoms.centres(coordinates), atoms.mass.to(coordinates).expand(len(coordinates), -1)
         between = transport(centres, mass, points, self.mass[maps].to(coordinates), self.annealing)

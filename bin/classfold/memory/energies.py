@@ -26,7 +26,7 @@ def local_bytes(problem: Problem) -> tuple[int, int]:
 def global_bytes(problem: Problem) -> tuple[int, int]:
     """Global energy of a batch: nothing, and of each sample the costs, the kernel, its sum and its exponentials.
 
-    Or, where there are few points, what the search for neighbours takes.
+    Or, where there are few points, what the search for neighbours takes. An upper bound: large batches are split.
     """
     return 0, problem.n_pseudo_atoms * max(4 * problem.n_points * FLOAT_BYTES, NEIGHBOUR_BYTES)
 
