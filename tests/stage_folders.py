@@ -44,6 +44,7 @@ def write_map_folder(folder: Path, target: str, name: str, density: DensityMap) 
     folder.mkdir()
     write_map(folder / "map.mrc", density)
     record = {"target": target, "class": name, "source_map": f"{name}.mrc", "resolution_angstrom": RESOLUTION}
+    record["threshold"] = float(2 * density.density.std())
     write_json(record, folder / "map.json")
     return folder
 

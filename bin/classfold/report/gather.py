@@ -17,7 +17,7 @@ from classfold.errors import InputError
 from classfold.records import read_json
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
-TEXT_COLUMNS = {"chain", "residue_name", "class_a", "class_b", "stage", "status", "reason"}
+TEXT_COLUMNS = {"chain", "residue_name", "class_a", "class_b", "stage", "status", "reason", "ramachandran"}
 # What the report draws or counts with; a column that it does not know may hold numbers or words.
 NUMBER_COLUMNS = {"rank", "sample", "step", "sigma_angstrom", "guidance_strength", "loss", "cc_mask", "cc", "plddt"}
 NUMBER_COLUMNS |= {"residue_number", "displacement_angstrom"}

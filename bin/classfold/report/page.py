@@ -44,6 +44,7 @@ class ClassPage:
     docking_sentences: list[str]
     picture: str | None
     ranking: Table | None
+    scores: Table | None
     fit_plots: list[tuple[str, Markup]]
     sampling_sentences: list[str]
     loss_plot: Markup | None
@@ -111,6 +112,7 @@ def _class_page(target: TargetResult, result: ClassResult) -> ClassPage:
         docking_sentences=sentences.docking_sentences(result),
         picture=_picture(result.map_folder / "map.png"),
         ranking=tables.ranking_table(scores, best) if scores is not None and len(scores) else None,
+        scores=tables.score_table(result.models),
         fit_plots=plots.plot_fit(residues) if residues is not None and len(residues) else [],
         sampling_sentences=sampling_sentences(result.samples, courses),
         loss_plot=plot_losses(losses, courses) if losses is not None and courses is not None else None,

@@ -13,6 +13,7 @@ import pandas as pd
 from classfold import __version__
 from classfold.records import write_json
 from classfold.report.gather import ClassResult, Run, TargetResult
+from classfold.scores.table import SCORES
 
 Row = dict[str, Any]
 
@@ -106,6 +107,11 @@ COLUMNS = (
     Column("weights_label", "which weights made the models", _from("samples", "weights_label")),
     Column("seed", "seed of the samples' map stage", _from("map", "seed")),
     Column("n_warnings", "warnings of all stages, see the report", n_warnings),
+)
+COLUMNS += tuple(
+    Column(score.name, f"best model: {score.meaning}", _from("models", "scores", score.name))
+    for score in SCORES
+    if score.name not in {column.name for column in COLUMNS}
 )
 
 

@@ -1,7 +1,8 @@
 """What cctbx says of models: a program of its own, run by ``protein_validation``, that imports nothing of ours.
 
-cctbx's wheel brings a C++ library of its own, and importing it after torch, gemmi or pandas ends the process. Hence a second process: ``cctbx_process.py REQUEST.json RESPONSE.json``. The request holds ``models`` (paths of
-mmCIF files, coordinates from the map's first voxel on) and ``map`` (a ``.npy`` file of float64 zyx, or null) with its
+cctbx's wheel brings a C++ library of its own, and importing it after torch, gemmi or pandas ends the process. Hence a
+second process: ``cctbx_process.py REQUEST.json RESPONSE.json``. The request holds ``models`` (paths of mmCIF files,
+coordinates from the map's first voxel on) and ``map`` (a ``.npy`` file of float64 zyx, or null) with its
 ``voxel_size_angstrom``. The response holds one record for each model.
 """
 

@@ -43,8 +43,8 @@ def judge_finalists(
     found = []
     for model, validation in zip(coordinates, validations, strict=True):
         by_atom = q_scores(model, density)
-        scores = dict(zip(_Q_NAMES, (_mean(values) for values in by_atom), strict=True))
-        found.append(FinalistScores(scores | _protein_scores(validation), _by_residue(by_atom[0], topology), validation))
+        scores = dict(zip(_Q_NAMES, map(_mean, by_atom), strict=True)) | _protein_scores(validation)
+        found.append(FinalistScores(scores, _by_residue(by_atom[0], topology), validation))
     return found, warnings
 
 

@@ -28,8 +28,8 @@ class Score(NamedTuple):
     cost: Cost
     meaning: str
     source: str
-    explained: str = "scores"
-    """Anchor in the report's glossary."""
+    explained: str | None = None
+    """Anchor in the report's glossary, where it has an entry of its own."""
 
 
 _AFONINE = "Afonine et al. 2018"
