@@ -52,14 +52,16 @@ def q_scores(
     """
     tree, directions = cKDTree(coordinates), probe_directions(N_PROBES)
     own = np.arange(len(coordinates))[:, None]
-    beyond = float(np.median(density.density))
+    beyond, spread = float(np.median(density.density)), float(np.ptp(density.density))
+    if spread == 0:
+        return np.full((len(sigmas_angstrom), len(coordinates)), np.nan)
     n = np.zeros((len(SHELL_RADII_ANGSTROM), len(coordinates)))
     first, second = np.zeros_like(n), np.zeros_like(n)
     for shell, radius in enumerate(SHELL_RADII_ANGSTROM):
         points = coordinates[:, None] + radius * directions
         distance, nearest = tree.query(points, k=2)
         kept = (nearest[..., 0] == own) & (distance[..., 1] >= NEIGHBOUR_REACH * radius)
-        values = np.where(kept, density.values_at(points, beyond=beyond) - beyond, 0.0)
+        values = np.where(kept, (density.values_at(points, beyond=beyond) - beyond) / spread, 0.0)
         n[shell], first[shell], second[shell] = kept.sum(1), values.sum(1), np.square(values).sum(1)
     return np.stack([_correlate(n, first, second, sigma) for sigma in sigmas_angstrom])
 
