@@ -1,7 +1,7 @@
-"""What cctbx makes of a map and a model, to hold our scores to: a program of its own, as ``scores/cctbx_process.py`` is.
+"""What cctbx makes of a map and a model, to hold our scores to: a program of its own, as scores/cctbx_process.py is.
 
-``cctbx_reference.py FOLDER`` reads ``map.npy``, ``model.npy`` (densities, zyx), ``model.cif`` (coordinates from the first
-voxel on) and ``voxel.json`` of the folder, and writes ``reference.json``.
+``cctbx_reference.py FOLDER`` reads ``map.npy``, ``model.npy`` (densities, zyx), ``model.cif`` (coordinates from the
+first voxel on) and ``voxel.json`` of the folder, and writes ``reference.json``.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Ramachandran, omega, Cβ and EMRinger through cctbx's process: real frames, mirror images, built faults, no protein."""
+"""Ramachandran, omega, Cβ and EMRinger through cctbx's process: real frames, mirror images, faults, no protein."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ RESOLUTION = 3.0
 @pytest.fixture(scope="module")
 def density(adk_topology, adk_open) -> DensityMap:
     low = adk_open.min(axis=0) - 6
-    n = np.ceil((adk_open.max(axis=0) + 6 - low)).astype(int)[::-1].tolist()
+    n = np.ceil(adk_open.max(axis=0) + 6 - low).astype(int)[::-1].tolist()
     values = simulate(adk_open, adk_topology.atomic_numbers, RESOLUTION, Grid(tuple(n), 1.0, tuple(low)))
     return DensityMap(values.astype(np.float32), 1.0, low)
 

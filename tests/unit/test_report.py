@@ -21,7 +21,7 @@ from classfold.report.plots import plot_fit
 from classfold.report.sentences import docking_sentences, headline, map_sentences, model_sentences
 from classfold.report.summary import COLUMNS, summarise, write_summary
 from classfold.report.svg import Frame, log_ticks, number, polyline, ticks
-from classfold.report.tables import dumbbell, overview_table, ranking_table
+from classfold.report.tables import dumbbell, overview_table, ranking_table, score_table
 
 ORIGIN = np.array([-31.0, 12.5, 200.0])
 MAP_RECORD = {
@@ -236,6 +236,21 @@ def test_ranking_leaves_out_what_is_empty_and_marks_the_best():
     assert [head.text for head in table.heads] == ["Rank", "Sample", "CC_mask", "q"]
     assert table.marked == 0
     assert table.rows[1][2].text is None
+
+
+def test_ranking_leaves_further_scores_to_the_table_of_all_scores():
+    scores = pd.DataFrame({"rank": [1], "sample": [7], "cc_mask": [0.8], "cc_box": [0.5], "clashscore": [2.0]})
+    heads = [head.text for head in ranking_table(scores, best=7).heads]
+    assert heads == ["Rank", "Sample", "CC_mask", "Clashscore"]
+
+
+def test_table_of_all_scores_leaves_out_what_is_not_defined_and_old_records_have_none():
+    table = score_table({"scores": {"cc_box": 0.51234, "emringer": None, "clashes": 3}})
+    assert [[cell.text for cell in row[:3]] for row in table.rows] == [
+        ["CC_box", "0.512", "-1 to 1"],
+        ["Clashes", "3", "pairs"],
+    ]
+    assert score_table({"best_sample": 1}) is None and score_table(None) is None
 
 
 def test_dumbbell_says_what_it_shows():

@@ -50,7 +50,7 @@ def n_warnings(target: TargetResult, result: ClassResult) -> int:
     return len(target.warnings) + len(result.warnings)
 
 
-COLUMNS = (
+_RUN_COLUMNS = (
     Column("target", "name of the target", lambda target, _: target.name),
     Column("class", "name of the class", lambda _, result: result.name),
     Column("best_sample", "number of the best sample, from 1", _from("models", "best_sample")),
@@ -108,10 +108,11 @@ COLUMNS = (
     Column("seed", "seed of the samples' map stage", _from("map", "seed")),
     Column("n_warnings", "warnings of all stages, see the report", n_warnings),
 )
-COLUMNS += tuple(
+# All scores of the best model, but those that have a column above.
+COLUMNS = _RUN_COLUMNS + tuple(
     Column(score.name, f"best model: {score.meaning}", _from("models", "scores", score.name))
     for score in SCORES
-    if score.name not in {column.name for column in COLUMNS}
+    if score.name not in {column.name for column in _RUN_COLUMNS}
 )
 
 
