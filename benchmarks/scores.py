@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """The scores of a model: what they cost, and what they say of models that are right and wrong.
 
-A map is simulated from the open end of adenylate kinase's path (1,655 atoms, 76³ voxels of 1 Å), with noise. It judges the
-structure itself, the same with noise on every atom and shifted, the closed end superposed on it, and its mirror image,
-by all scores of bin/classfold/scores/table.py but the confidence. Times are the processor's, in seconds, those of cctbx's
-process included. The last line is what the scores of every sample take for one model.
+A map is simulated from the open end of adenylate kinase's path (1,655 atoms, 76³ voxels of 1 Å), with noise. It judges
+the structure itself, the same with noise on every atom and shifted, the closed end superposed on it, and its mirror
+image, by all scores of bin/classfold/scores/table.py but the confidence. Times are the processor's, in seconds, those
+of cctbx's process included. The last line is what the scores of every sample take for one model.
 
     ./classfold bench scores [--resolution 4] [--noise 0.5] [--repeats 3]
 """

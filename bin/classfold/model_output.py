@@ -77,6 +77,11 @@ def _number(value: float | None) -> float | None:
     return None if value is None or not np.isfinite(value) else value
 
 
+def _scores_record(scores: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Every score of the table by its name."""
+    return {score.name: _number(scores.get(score.name)) for score in SCORES}
+
+
 def _score_field(value: float | None) -> str | int:
     """A score as CSV holds it: counts as they are."""
     return value if isinstance(value, int) else _field(value)
@@ -141,7 +146,7 @@ def models_record(given: ClassInput, selection: Selection) -> dict[str, Any]:
     assert best.geometry is not None, "a ranked sample has a geometry"
     reference = None
     if best.reference_rmsd is not None:
-        unguided = selection.unguided_rmsd
+        unguided = selection.unguided.rmsd
         reference = {
             "best_ca_rmsd_angstrom": best.reference_rmsd[0],
             "unguided_ca_rmsd_angstrom": unguided[0] if unguided else None,
@@ -158,10 +163,13 @@ def models_record(given: ClassInput, selection: Selection) -> dict[str, Any]:
         "score": best.score,
         "clashes": best.geometry.clashes,
         "confidence": best.confidence,
-        "scores": {score.name: _number(best.scores.get(score.name)) for score in SCORES},
+        "scores": _scores_record(best.scores),
         "finalists": [selection.scored[index].sample for index in selection.order[:N_FINALISTS]],
         "ranking_rule": RANKING_RULE,
-        "unguided": {"cc_mask": selection.unguided_cc_mask},
+        "unguided": {
+            "cc_mask": selection.unguided.cc_mask,
+            "scores": _scores_record(selection.unguided.scores),
+        },
         "reference": reference,
         "warnings": list(selection.warnings),
     }

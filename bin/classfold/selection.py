@@ -42,6 +42,17 @@ class ScoredSample:
 
 
 @dataclass(frozen=True)
+class Unguided:
+    """The docked, unguided model as it stands in the map."""
+
+    cc_mask: float | None = None
+    rmsd: tuple[float, float] | None = None
+    """(Cα, all-atom) RMSD in Å to the reference, over the atoms that all three have."""
+    scores: Mapping[str, float | None] = field(default_factory=dict)
+    """The fast scores by the names of ``scores.table``; none unless it has all atoms of the target."""
+
+
+@dataclass(frozen=True)
 class Selection:
     """What was found: every sample scored, the order of those ranked, and the unguided model beside them."""
 
@@ -50,9 +61,7 @@ class Selection:
     """Indices into ``scored``, best first."""
     best_details: FinalistScores
     """What the slow scores say of the best sample, residue by residue."""
-    unguided_cc_mask: float | None
-    unguided_rmsd: tuple[float, float] | None
-    """(Cα, all-atom) RMSD in Å of the unguided model to the reference, over the atoms that all three have."""
+    unguided: Unguided
     warnings: Sequence[str]
 
     @property
@@ -83,9 +92,8 @@ def _rejection(judgement: Judgement) -> str:
     return "" if np.isfinite(judgement.fit.cc_mask) else "the correlation with the map is undefined"
 
 
-def score_samples(given: ClassInput) -> list[ScoredSample]:
+def score_samples(given: ClassInput, judge: SampleJudge) -> list[ScoredSample]:
     """Score every sample by what is fast; those that cannot be ranked carry the reason."""
-    judge = SampleJudge(given.topology, given.density, given.resolution_angstrom, given.threshold)
     samples, scored = given.samples, []
     for index, (coordinates, record) in enumerate(zip(samples.coordinates, samples.records, strict=True)):
         number, replicate = int(record["sample"]), int(record["replicate"])
@@ -123,12 +131,12 @@ def score_finalists(
     return found[0], warnings
 
 
-def _unguided(given: ClassInput) -> tuple[float | None, tuple[float, float] | None, list[str]]:
-    """CC_mask and RMSDs of the docked model as it stands in the map, and warnings."""
+def judge_unguided(given: ClassInput, judge: SampleJudge) -> tuple[Unguided, list[str]]:
+    """Judge the docked model as it stands in the map; warnings beside it."""
     model = read_model(given.docked)
     ours, theirs = match_atoms(given.topology, model)
     if not len(ours):
-        return None, None, [f"the docked model shares no atoms with {given.target}; it was not compared"]
+        return Unguided(), [f"the docked model shares no atoms with {given.target}; it was not compared"]
     fit = fit_atoms(model.coordinates[theirs], ours, given.topology, given.density, given.resolution_angstrom)
     warnings = []
     if len(ours) < given.topology.n_atoms:
@@ -138,7 +146,9 @@ def _unguided(given: ClassInput) -> tuple[float | None, tuple[float, float] | No
     cc_mask = fit.cc_mask if np.isfinite(fit.cc_mask) else None
     placed = np.full((given.topology.n_atoms, 3), np.nan)
     placed[ours] = model.coordinates[theirs]
-    return cc_mask, given.reference.rmsd(placed) if given.reference else None, warnings
+    rmsd = given.reference.rmsd(placed) if given.reference else None
+    scores = judge.judge(placed).scores if np.isfinite(placed).all() else {}
+    return Unguided(cc_mask, rmsd, scores), warnings
 
 
 def _warnings(best: ScoredSample, scored: Sequence[ScoredSample], unguided: float | None) -> list[str]:
@@ -169,7 +179,8 @@ def select(given: ClassInput) -> Selection:
     InputError
         If no sample can be ranked.
     """
-    scored = score_samples(given)
+    judge = SampleJudge(given.topology, given.density, given.resolution_angstrom, given.threshold)
+    scored = score_samples(given, judge)
     order = rank([sample.score for sample in scored])
     if not order:
         reasons = "; ".join(dict.fromkeys(sample.reason for sample in scored))
@@ -177,7 +188,7 @@ def select(given: ClassInput) -> Selection:
             f"none of the {len(scored)} finished samples of {given.target}.{given.class_name} can be ranked "
             f"({reasons}); check the docking and the map, or sample again with another seed"
         )
-    cc_mask, rmsd, warnings = _unguided(given)
-    warnings += _warnings(scored[order[0]], scored, cc_mask)
+    unguided, warnings = judge_unguided(given, judge)
+    warnings += _warnings(scored[order[0]], scored, unguided.cc_mask)
     details, more_warnings = score_finalists(given, scored, order)
-    return Selection(scored, order, details, cc_mask, rmsd, warnings + more_warnings)
+    return Selection(scored, order, details, unguided, warnings + more_warnings)

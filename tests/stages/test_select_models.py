@@ -94,6 +94,14 @@ def test_every_sample_has_the_fast_scores_and_finalists_the_slow_ones(result):
     assert record["scores"]["plddt"] == pytest.approx(58) and record["scores"]["ptm"] == pytest.approx(0.7)
 
 
+def test_the_unguided_model_has_the_fast_scores_too(result):
+    record = json.loads((result / "models.json").read_text())
+    best, unguided = record["scores"], record["unguided"]["scores"]
+    assert unguided["cc_mask"] == pytest.approx(record["unguided"]["cc_mask"])
+    assert unguided["cc_box"] < best["cc_box"] - 0.1 and unguided["d_fsc_05_angstrom"] > best["d_fsc_05_angstrom"]
+    assert unguided["q_score_06"] is None and unguided["confidence"] is None
+
+
 def test_residues_carry_their_own_scores(result):
     rows = rows_of(result / "residues.csv")
     assert {row["ramachandran"] for row in rows[1:-1]} <= {"favored", "allowed", "outlier"}

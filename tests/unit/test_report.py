@@ -245,10 +245,12 @@ def test_ranking_leaves_further_scores_to_the_table_of_all_scores():
 
 
 def test_table_of_all_scores_leaves_out_what_is_not_defined_and_old_records_have_none():
-    table = score_table({"scores": {"cc_box": 0.51234, "emringer": None, "clashes": 3}})
-    assert [[cell.text for cell in row[:3]] for row in table.rows] == [
-        ["CC_box", "0.512", "-1 to 1"],
-        ["Clashes", "3", "pairs"],
+    table = score_table(
+        {"scores": {"cc_box": 0.51234, "emringer": None, "clashes": 3}, "unguided": {"scores": {"cc_box": 0.2}}}
+    )
+    assert [[cell.text for cell in row[:4]] for row in table.rows] == [
+        ["CC_box", "0.512", "0.200", "-1 to 1"],
+        ["Clashes", "3", None, "pairs"],
     ]
     assert score_table({"best_sample": 1}) is None and score_table(None) is None
 

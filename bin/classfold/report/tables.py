@@ -159,12 +159,14 @@ def ranking_table(scores: pd.DataFrame, best: int) -> Table:
 
 
 def score_table(models: dict[str, Any] | None) -> Table | None:
-    """Every score of the best model that is defined, with what it means; None where a record holds none."""
+    """Every score of the best model that is defined, beside the unguided one's; None where a record holds none."""
     values = (models or {}).get("scores", {})
+    unguided = ((models or {}).get("unguided") or {}).get("scores", {})
     rows = [
         [
             Cell(score.title, score.title),
             _numeric(values[score.name], score.digits),
+            _numeric(unguided.get(score.name), score.digits),
             Cell(score.unit or None, ""),
             Cell(score.better or None, ""),
             Cell(score.meaning, ""),
@@ -173,8 +175,8 @@ def score_table(models: dict[str, Any] | None) -> Table | None:
         for score in SCORES
         if values.get(score.name) is not None
     ]
-    heads = ("Score", "Value", "Unit or range", "Better", "What it is", "Source")
-    drawn = [Head(text, numeric=text == "Value") for text in heads]
+    heads = ("Score", "Best model", "Unguided", "Unit or range", "Better", "What it is", "Source")
+    drawn = [Head(text, numeric=text in ("Best model", "Unguided")) for text in heads]
     return Table(drawn, rows, sortable=False) if rows else None
 
 
