@@ -44,23 +44,23 @@ SCORES = (
     ),
     Score(
         "cc_volume", "CC_volume", "-1 to 1", 3, "higher", _EVERY,
-        "the same over as many of the model's strongest voxels", _AFONINE,
+        "correlation over the strongest voxels of the model's density, as many as are around its atoms", _AFONINE,
     ),
     Score(
         "cc_peaks", "CC_peaks", "-1 to 1", 3, "higher", _EVERY,
-        "the same over the strongest voxels of the model and of the map; unexplained density lowers it", _AFONINE,
+        "correlation over the strongest voxels of the model or of the map; unexplained density lowers it", _AFONINE,
     ),
     Score(
         "cc_box", "CC_box", "-1 to 1", 3, "higher", _EVERY,
-        "the same over the whole prepared map, noise and all", _AFONINE,
+        "correlation over the whole prepared map, noise and all", _AFONINE,
     ),
     Score(
         "d_fsc_05_angstrom", "FSC 0.5", "Å", 2, "lower", _EVERY,
-        "resolution to which map and model agree: where their Fourier shell correlation falls below 0.5", _AFONINE,
+        "resolution at which the Fourier shell correlation of map and model falls below 0.5", _AFONINE,
     ),
     Score(
         "d_fsc_0143_angstrom", "FSC 0.143", "Å", 2, "lower", _EVERY,
-        "the same at 0.143", _AFONINE,
+        "resolution at which the Fourier shell correlation of map and model falls below 0.143", _AFONINE,
     ),
     Score(
         "atom_inclusion", "Atom inclusion", "0 to 1", 3, "higher", _EVERY,
@@ -77,7 +77,7 @@ SCORES = (
     ),
     Score(
         "q_score_04", "Q-score, σ 0.4 Å", "-1 to 1", 3, "higher", _FINALISTS,
-        "the same for the width that EMDB uses", "Pintilie et al. 2020",
+        "how well the density around each atom follows the Gaussian that EMDB uses, mean of the atoms", "Pintilie et al. 2020",
     ),
     Score(
         "emringer", "EMRinger", "mostly -1 to 5", 2, "higher", _FINALISTS,
@@ -90,7 +90,7 @@ SCORES = (
     ),
     Score(
         "clashscore", "Clashscore", "per 1000 heavy atoms", 1, "lower", _EVERY,
-        "the same, comparable between molecules; not MolProbity's, which adds hydrogens",
+        "heavy atoms that overlap, by the molecule's size; not MolProbity's, which adds hydrogens",
         "own, without hydrogens", "clashes",
     ),
     Score(
@@ -103,7 +103,7 @@ SCORES = (
     ),
     Score(
         "angle_rmsd_degrees", "Backbone angles", "°", 2, "lower", _EVERY,
-        "the same of backbone bond angles", "Engh & Huber 2001",
+        "root mean square deviation of backbone bond angles from their ideals", "Engh & Huber 2001",
     ),
     Score(
         "backbone_outliers", "Backbone outliers", "", 0, "lower", _EVERY,
