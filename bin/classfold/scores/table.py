@@ -48,7 +48,8 @@ SCORES = (
     ),
     Score(
         "cc_peaks", "CC_peaks", "-1 to 1", 3, "higher", _EVERY,
-        "correlation over the strongest voxels of the model or of the map; unexplained density lowers it", _AFONINE,
+        "correlation over the strongest voxels of the model or of the map; unexplained density lowers it",
+        _AFONINE,
     ),
     Score(
         "cc_box", "CC_box", "-1 to 1", 3, "higher", _EVERY,
