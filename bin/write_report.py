@@ -56,7 +56,7 @@ def read_given(path: Path | None) -> dict[str, Any]:
     required=True,
     help="Folder for report.html, summary.csv and summary.json.",
 )
-def main(folder: Path, parameters: Path | None, samplesheet: Path | None, output: Path) -> None:
+def main(folder: Path, parameters: Path | None, output: Path, samplesheet: Path | None = None) -> None:
     shown, checked = read_given(parameters), read_given(samplesheet)
     populations = {(row["target"], row["class"]): row["population"] for row in checked.get("rows", [])}
     run = gather_run(folder, shown, populations)

@@ -100,7 +100,7 @@ def _volumes_of_document(
         match = VOLUME_GROUP.fullmatch(str(group.get("name")))
         if not match or group["name"] not in tables:
             continue
-        number = None if match["number"] is None else int(match["number"])
+        number = _class_number(match)
         path = _first_file(tables[group["name"]], job)
         volume = by_name.get(number) if path is None else _read_volume(path, job)
         if volume is None:
@@ -140,17 +140,25 @@ def _resolution(group: dict[str, Any]) -> float | None:
 
 def _volumes_by_name(job: Path) -> dict[int | None, Volume]:
     """The same by the names of the files: for every class its last iteration."""
-    last: dict[int | None, tuple[float, Path]] = {}
-    for path in sorted(job.glob("*.mrc")):
-        if match := VOLUME_FILE.fullmatch(path.name):
-            number = None if match["number"] is None else int(match["number"])
-            last[number] = max(last.get(number, (-1.0, path)), (_order(match), path))
-    return {number: Volume((path,), _halves_by_name(path)) for number, (_, path) in last.items()}
+    last = _last_files(job, VOLUME_FILE)
+    if len(last) > 1:
+        last.pop(None, None)  # a volume of all particles beside those of the classes
+    return {number: Volume((path,), _halves_by_name(path)) for number, path in last.items()}
 
 
-def _order(match: re.Match[str]) -> float:
-    """Place in time of a file; what has no iteration, or is called final, is the last."""
-    return int(match["iteration"]) if (match["iteration"] or "final") != "final" else float("inf")
+def _last_files(job: Path, pattern: re.Pattern[str]) -> dict[int | None, Path]:
+    """Class number (None: of the whole job) to its file of the last iteration; one without a number is the last."""
+    found = []
+    for path in job.iterdir():
+        if match := pattern.fullmatch(path.name):
+            is_numbered = (match["iteration"] or "final") != "final"
+            order = int(match["iteration"]) if is_numbered else float("inf")
+            found.append((order, path, _class_number(match)))
+    return {number: path for _, path, number in sorted(found, key=lambda entry: entry[:2])}
+
+
+def _class_number(match: re.Match[str]) -> int | None:
+    return None if match["number"] is None else int(match["number"])
 
 
 def _halves_by_name(path: Path) -> tuple[Path, Path] | None:
@@ -175,11 +183,7 @@ def _counts_of_document(document: dict[str, Any]) -> dict[int, int]:
 
 def _counts_of_particles(job: Path) -> dict[int, int]:
     """The same by the particles' tables: the posteriors of all classes, else one table for each class."""
-    last: dict[int | None, tuple[float, Path]] = {}
-    for path in sorted(job.glob("*_particles.cs")):
-        if match := PARTICLES_FILE.fullmatch(path.name):
-            number = None if match["number"] is None else int(match["number"])
-            last[number] = max(last.get(number, (-1.0, path)), (_order(match), path))
-    if None in last and (counts := count_by_class(read_cs(last.pop(None)[1]))):
+    last = _last_files(job, PARTICLES_FILE)
+    if None in last and (counts := count_by_class(read_cs(last[None]))):
         return counts
-    return {number: len(read_cs(path)) for number, (_, path) in last.items() if number is not None}
+    return {number: len(read_cs(path)) for number, path in last.items() if number is not None}

@@ -43,8 +43,8 @@ class FoundJob(NamedTuple):
 def possible_places(name: str, folder: Path, roots: Iterable[Path]) -> tuple[Path, ...]:
     """Where a file may lie whose path a program wrote, likeliest first.
 
-    A job writes its maps into its own folder, so they are sought there first: a copy of the folder is then read with its
-    own maps. Otherwise the path is meant from the project's folder, or is absolute.
+    A job writes its maps into its own folder, so they are sought there first: a copy of the folder is then read with
+    its own maps. Otherwise the path is meant from the project's folder, or is absolute.
 
     Parameters
     ----------

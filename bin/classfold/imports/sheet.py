@@ -71,8 +71,8 @@ def _row(found: FoundClass, path: Path, n_classes: int, program: str) -> tuple[R
     stated = found.pixel_size_angstrom
     if stated and abs(stated / pixel_size - 1) > PIXEL_SIZE_TOLERANCE:
         doubtful.append(
-            f"{program} states a pixel size of {stated:.4g} Å, the map's header {pixel_size:.4g} Å; the header's is used: "
-            "correct it if it is wrong."
+            f"{program} states a pixel size of {stated:.4g} Å, the map's header {pixel_size:.4g} Å; the header's is "
+            "used: correct it if it is wrong."
         )
     resolution = found.resolution_angstrom
     if resolution is None or (doubt := _doubt(resolution, pixel_size)):
