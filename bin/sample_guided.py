@@ -57,8 +57,8 @@ from classfold.target_run import SamplingOptions, load_run
     type=click.Choice([mode.value for mode in GuidanceMode]),
     default=GuidanceMode.AUTO.value,
     help=(
-        f"fast: at the denoised sample; mixed: through the network in the local stage; auto: fast, and mixed for maps of "
-        f"{COARSE_ANGSTROM:g} Å and coarser; published: as in the paper."
+        "fast: at the denoised sample; mixed: through the network in the local stage; "
+        f"auto: fast, and mixed for maps of {COARSE_ANGSTROM:g} Å and coarser; published: as in the paper."
     ),
 )
 @click.option(

@@ -38,8 +38,9 @@ def test_an_energy_and_its_gradient_are_those_of_the_cpu(on_gpu, which) -> None:
         task = make_task(trial, 190)
         energies = GuidedSampler(trial.run(OURS), [task]).energies
         energy = getattr(energies, which)
-        coordinates = torch.from_numpy(trial.path.at(69)).float()[None].to(task.docked.device)
-        values, gradient = energy.value_and_gradient(coordinates, torch.zeros(1, dtype=torch.long).to(coordinates.device))
+        place = task.docked.device
+        coordinates = torch.from_numpy(trial.path.at(69)).float()[None].to(place)
+        values, gradient = energy.value_and_gradient(coordinates, torch.zeros(1, dtype=torch.long, device=place))
         found[trial.device] = values.cpu(), gradient.cpu()
     (value, gradient), (expected, direction) = found["cuda"], found["cpu"]
     assert value == pytest.approx(expected, rel=1e-4)
