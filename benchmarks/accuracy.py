@@ -200,7 +200,7 @@ def try_all(cases: list[Case], processes: int, output: Path) -> pd.DataFrame:
             new = pd.DataFrame(results)
             done = new if done.empty else pd.concat([done, new], ignore_index=True)
             done.to_csv(output, index=False)
-    return done
+    return done.sort_values(["resolution", "noise"], kind="stable")
 
 
 def summary(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
