@@ -43,7 +43,19 @@ def write_map_folder(folder: Path, target: str, name: str, density: DensityMap) 
     """A ``T.C.map`` folder as far as the later stages read it."""
     folder.mkdir()
     write_map(folder / "map.mrc", density)
-    record = {"target": target, "class": name, "source_map": f"{name}.mrc", "resolution_angstrom": RESOLUTION}
+    record = {
+        "target": target,
+        "class": name,
+        "source_map": f"{name}.mrc",
+        "resolution_angstrom": RESOLUTION,
+        "threshold": 2.0 * float(density.density.std()),
+        "source": {
+            "shape_zyx": list(density.density.shape),
+            "voxel_size_angstrom_xyz": [density.voxel_size_angstrom] * 3,
+            "origin_angstrom": density.origin_angstrom.tolist(),
+        },
+        "warnings": [],
+    }
     write_json(record, folder / "map.json")
     return folder
 
