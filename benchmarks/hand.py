@@ -127,7 +127,7 @@ def main(maps: int, threads: int, seed: int) -> None:
         judge_map(counts, path, number, resolution, seed + 1000 * number + int(resolution))
         click.echo(f"map {number + 1} of {maps}, {resolution:g} Å", err=True)
     counts.print_table()
-    click.echo("least, median and most: standard errors of the lead over the mirror image; scales as a share of the true")
+    click.echo("least, median and most: standard errors of the lead over the mirror image; scales over the true one")
     click.echo(f"{time.process_time() - cpu:.0f} CPU s")
     click.echo(
         f"hand: mirrored {counts.text('mirrored: mirrored?')}, unmirrored accused "

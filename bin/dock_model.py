@@ -22,62 +22,24 @@ Example:
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import click
-import gemmi
-import numpy as np
 import torch
 
-from classfold.chain_symmetry import identical_chains, without_equivalents
-from classfold.docking import N_POSES, Pose, dock, in_flipped_map, mirrored, relative_margin
+from classfold.class_map import ClassMap
+from classfold.docked_models import Docked, atomic_numbers, best_mirror, dock_models, in_other_hand, verdict_of
 from classfold.docking_doubts import content_doubts, hand_doubts, pose_doubts, scale_doubts
-from classfold.docking_verdict import Hand, Verdict, judge
+from classfold.docking_record import content_record, pose_record, write_docking
+from classfold.docking_verdict import Hand
 from classfold.errors import InputError, run_stage
 from classfold.explained_density import Explained, explained
-from classfold.map_hand import flip_map_folder, flipped, middle_z
-from classfold.maps import DensityMap, read_canonical
-from classfold.moved_model import write_moved
+from classfold.map_hand import flip_map_folder
 from classfold.pixel_size import PixelSize, fit_scale, judge_pixel_size
-from classfold.records import read_json, write_json
-from classfold.structure import Model, Topology, match_atoms, read_model
+from classfold.structure import Topology, match_atoms, read_model
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
-MOST_POSES = 24
 FEW_ATOMS_SHARE = 0.5
-
-
-@dataclass(frozen=True)
-class Docked:
-    """A model file, and where it and its mirror image fit; poses best first, equivalent ones once."""
-
-    path: Path
-    model: Model
-    poses: list[Pose]
-    mirror: list[Pose]
-
-
-@dataclass(frozen=True)
-class ClassMap:
-    """The prepared map of a class."""
-
-    density_map: DensityMap
-    resolution_angstrom: float
-    record: dict[str, Any]
-
-    @classmethod
-    def read(cls, folder: Path) -> ClassMap:
-        """Read ``T.C.map``."""
-        record = read_json(folder / "map.json")
-        return cls(read_canonical(folder / "map.mrc"), float(record["resolution_angstrom"]), record)
-
-    def flipped(self) -> ClassMap:
-        """The same in the other hand, in memory."""
-        return replace(self, density_map=flipped(self.density_map, middle_z(self.record)))
 
 
 def find_models(embedding: Path | None, initial_model: Path | None) -> list[Path]:
@@ -91,11 +53,6 @@ def find_models(embedding: Path | None, initial_model: Path | None) -> list[Path
     if not models:
         raise InputError(f"{embedding / 'unguided'} holds no model_*.cif; run embed_sequence.py again")
     return models
-
-
-def atomic_numbers(model: Model) -> np.ndarray:
-    """Atomic numbers ``(n_atoms,)``; an atom of unknown element counts as carbon."""
-    return np.array([gemmi.Element(str(symbol)).atomic_number or 6 for symbol in model.element], float)
 
 
 def choose_device(name: str) -> str:
@@ -134,98 +91,19 @@ def atom_warnings(models: list[Path], sequence: Path | None) -> list[str]:
     return warnings
 
 
-def dock_all(models: list[Path], given: ClassMap, seed: int, device: str) -> list[Docked]:
-    """Dock each model and its mirror image, best model first."""
-    docked = []
-    for path in models:
-        model = read_model(path)
-        groups = identical_chains(model)
-        n_poses = min(MOST_POSES, N_POSES * max((len(chains) for chains in groups), default=1))
-        both = []
-        for coordinates in (model.coordinates, mirrored(model.coordinates)):
-            numbers = atomic_numbers(model)
-            poses = dock(
-                coordinates, numbers, given.density_map, given.resolution_angstrom, seed, device, n_poses
-            )
-            both.append(without_equivalents(poses, coordinates, groups)[:N_POSES])
-        docked.append(Docked(path, model, *both))
-    return best_first(docked)
-
-
-def best_first(docked: Iterable[Docked]) -> list[Docked]:
-    """Models in the order of what the closer look says."""
-    return sorted(docked, key=lambda each: -each.poses[0].detail)
-
-
-def best_mirror(docked: list[Docked]) -> list[Pose]:
-    """The poses of the mirror image that fits best."""
-    return max((each.mirror for each in docked), key=lambda poses: poses[0].detail)
-
-
-def judged(docked: list[Docked], given: ClassMap) -> Verdict:
-    """What the best model and the best mirror image say together."""
-    n_atoms = len(docked[0].model.coordinates)
-    return judge(docked[0].poses, best_mirror(docked), n_atoms, given.resolution_angstrom)
-
-
-def in_other_hand(docked: list[Docked], plane_z_angstrom: float) -> list[Docked]:
-    """The dockings into the flipped map: what was the mirror image's pose is the model's."""
-    return best_first(
-        replace(
-            each,
-            poses=[in_flipped_map(pose, plane_z_angstrom) for pose in each.mirror],
-            mirror=[in_flipped_map(pose, plane_z_angstrom) for pose in each.poses],
-        )
-        for each in docked
-    )
-
-
 def check_content(best: Docked, given: ClassMap, device: str) -> tuple[Explained, PixelSize]:
     """What the docked model says about the map's content and its pixel size."""
-    pose, numbers = best.poses[0], atomic_numbers(best.model)
-    coordinates, resolution = best.model.coordinates, given.resolution_angstrom
-    shares = explained(
-        pose.apply(coordinates), given.density_map, float(given.record["threshold"]), resolution
+    resolution = given.resolution_angstrom
+    shares = explained(best.coordinates, given.density_map, given.threshold, resolution)
+    fit = fit_scale(
+        best.model.coordinates,
+        atomic_numbers(best.model),
+        given.density_map,
+        resolution,
+        best.poses[0],
+        device,
     )
-    fit = fit_scale(coordinates, numbers, given.density_map, resolution, pose, device)
-    pixel_angstrom = float(np.mean(given.record["source"]["voxel_size_angstrom_xyz"]))
-    return shares, judge_pixel_size(fit, pixel_angstrom, resolution)
-
-
-def docking_record(docked: list[Docked], verdict: Verdict, of_given: Verdict) -> dict[str, Any]:
-    """Poses and verdicts, as docking.json holds them; the hand is that of the map as it was given."""
-    best, mirror = docked[0], best_mirror(docked)[0]
-    return {
-        "model": best.path.name,
-        "models": [{"model": each.path.name, **scores(each.poses[0])} for each in docked],
-        "poses": [vars(pose) for pose in best.poses],
-        **scores(best.poses[0]),
-        "margin": relative_margin(best.poses),
-        "n_ambiguous": verdict.n_ambiguous,
-        "found": verdict.found,
-        "pose_lead": verdict.pose_lead,
-        "mirror_score": mirror.score,
-        "mirror_detail": mirror.detail,
-        "hand": str(of_given.hand),
-        "hand_lead": of_given.hand_lead,
-    }
-
-
-def content_record(shares: Explained, size: PixelSize) -> dict[str, Any]:
-    """What map and model hold of each other, as docking.json holds it."""
-    return {
-        "explained_density": shares.density,
-        "atoms_in_density": shares.atoms,
-        "pixel_size_angstrom": size.given_angstrom,
-        "fitted_pixel_size_angstrom": size.better_angstrom,
-        "fitted_pixel_size_gain": size.fit.gain,
-        "fitted_pixel_size_is_decisive": size.is_decidable,
-    }
-
-
-def scores(pose: Pose) -> dict[str, float]:
-    """The two correlations of a pose."""
-    return {"score": pose.score, "detail": pose.detail}
+    return shares, judge_pixel_size(fit, given.source_pixel_angstrom, resolution)
 
 
 @click.command(help=__doc__, context_settings={"show_default": True})
@@ -257,26 +135,25 @@ def main(
     models = find_models(embedding, initial_model)
     given, device = ClassMap.read(map_folder), choose_device(device)
     warnings = atom_warnings(models, sequence)
-    docked = dock_all(models, given, seed, device)
-    of_given = judged(docked, given)
+    docked = dock_models(models, given, seed, device)
+    of_given = verdict_of(docked, given.resolution_angstrom)
     is_mirrored = of_given.hand is Hand.MIRRORED
     flips = is_mirrored and fix_hand == "on"
     warnings += hand_doubts(of_given, docked[0].poses, best_mirror(docked), flips)
-    plane = middle_z(given.record)
     # What the map holds is judged in the hand in which the molecule is found.
-    true_docked, true_map = (in_other_hand(docked, plane), given.flipped()) if is_mirrored else (docked, given)
-    shares, size = check_content(true_docked[0], true_map, device)
+    true_docked = in_other_hand(docked, given.plane_z_angstrom) if is_mirrored else docked
+    shares, size = check_content(true_docked[0], given.flipped() if is_mirrored else given, device)
     if flips and flipped_map is not None:
         flip_map_folder(map_folder, flipped_map, warnings[-1])
         docked = true_docked
-    verdict = judged(docked, given)
+    verdict = verdict_of(docked, given.resolution_angstrom)
     warnings += pose_doubts(verdict, docked[0].poses, best_mirror(docked))
     if verdict.found:
         warnings += content_doubts(shares) + scale_doubts(size)
     record = {
         "target": given.record["target"],
         "class": given.record["class"],
-        **docking_record(docked, verdict, of_given),
+        **pose_record(docked, verdict, of_given),
         **content_record(shares, size),
         "flipped": flips,
         "seed": seed,
@@ -290,18 +167,6 @@ def main(
     )
     for warning in warnings:
         click.echo(f"warning: {warning}")
-
-
-def write_docking(output: Path, best: Docked, record: dict[str, Any], map_name: str) -> None:
-    """Write docked.cif and, last, docking.json."""
-    output.mkdir(parents=True, exist_ok=True)
-    # An older record beside a newer model would make a broken run look complete.
-    (output / "docking.json").unlink(missing_ok=True)
-    facts = {"model": best.path.name, "map": map_name, "score": f"{record['score']:.4f}"}
-    write_moved(best.path, output / "docked.cif", best.poses[0], facts)
-    if not math.isfinite(record["score"]) or not len(read_model(output / "docked.cif").coordinates):
-        raise RuntimeError(f"{output / 'docked.cif'} is not a docked model")
-    write_json(record, output / "docking.json")
 
 
 if __name__ == "__main__":
