@@ -9,12 +9,13 @@ from scipy.optimize import linear_sum_assignment
 
 from classfold.docking import Pose
 from classfold.mmcif import Model
+from classfold.topology import Topology
 
 SAME_PLACE_ANGSTROM = 4.0
 """RMSD; half the distance of distinct poses, since predicted assemblies are not exactly symmetric."""
 
 
-def identical_chains(model: Model) -> list[list[np.ndarray]]:
+def identical_chains(model: Model | Topology) -> list[list[np.ndarray]]:
     """Groups of two or more chains with the same atoms in the same order, each as its atoms' indices ``(k,)``."""
     groups: dict[tuple[tuple[str, str], ...], list[np.ndarray]] = {}
     for name in dict.fromkeys(model.chain.tolist()):
