@@ -45,7 +45,8 @@ def hand_doubts(verdict: Verdict, poses: Sequence[Pose], mirror: Sequence[Pose],
     )
     if verdict.hand is Hand.MIRRORED:
         done = (
-            "it was flipped along z (--fix_hand), and the models of this class lie in the flipped map, map/map.mrc"
+            "it was flipped along z about the middle of its box (--fix_hand), and the models of this class lie in the "
+            "map so flipped"
             if was_flipped
             else "flip it, or run again with --fix_hand on"
         )
