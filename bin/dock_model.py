@@ -10,7 +10,11 @@ resolution; it does not depend on the scale of the map and can be compared betwe
 The mirror image of the kept model is docked as well: where it fits better, the map probably has the wrong
 hand. What is doubtful (low score, another pose that fits nearly as well, hand) is a warning, not an error.
 
-Writes docked.cif (the model's own atoms, moved) and docking.json (poses y = R x + t, scores, warnings).
+A map's sharpness is brought to that of the docked model's density: one factor for each spatial frequency, up to
+the resolution. The density guides samples in this form; what is measured on the map stays with the map as it is.
+
+Writes docked.cif (the model's own atoms, moved), matched.mrc and spectra.csv (sharpness), and docking.json (poses
+y = R x + t, scores, warnings).
 
 \b
 Example:
@@ -33,6 +37,7 @@ from classfold.errors import InputError, run_stage
 from classfold.maps import DensityMap, read_canonical
 from classfold.moved_model import write_moved
 from classfold.records import read_json, write_json
+from classfold.sharpness import match_sharpness
 from classfold.structure import Model, Topology, match_atoms, read_model
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -171,6 +176,8 @@ def main(
     write_moved(best.path, output / "docked.cif", best.poses[0], facts)
     if not math.isfinite(score) or not len(read_model(output / "docked.cif").coordinates):
         raise RuntimeError(f"{output / 'docked.cif'} is not a docked model")
+    moved = best.poses[0].apply(best.model.coordinates)
+    sharpness = match_sharpness(density_map, moved, atomic_numbers(best.model), resolution, output)
     record = {
         "target": described["target"],
         "class": described["class"],
@@ -180,6 +187,7 @@ def main(
         "score": score,
         "margin": relative_margin(best.poses),
         "mirror_score": mirror_score,
+        "sharpness": sharpness,
         "seed": seed,
         "device": device,
         "warnings": warnings,
