@@ -137,7 +137,7 @@ def match_amplitudes(
         log_ratio = log_gain + left
         log_gain = _limited(shells.frequency, log_gain + smooth @ left, last)
     matched = spectra.of(filtered(density_map.density, shells, np.exp(log_gain)))
-    scale = np.exp(np.mean(np.log(matched[within] / model[within])))
+    scale = np.exp(np.mean(np.log(matched[straight] / model[straight])))
     return Match(
         shells=shells,
         map=spectra.of(density_map.density),

@@ -146,9 +146,9 @@ def test_the_matched_map_guides_where_there_is_one_and_it_is_wanted(embedded_cas
     atoms = torch.ones(topology.n_atoms)
     tasks = [read_class(map_folder, docking, topology, atoms, choice) for choice in (True, False)]
     assert [task.is_matched for task in (without, *tasks)] == [False, True, False]
-    assert torch.equal(tasks[0].target_map.density, torch.from_numpy(kept.density).flip(0))
+    assert torch.equal(tasks[0].target_map.density, torch.tensor(kept.density).flip(0))
     for task in (without, tasks[1]):
-        assert torch.equal(task.target_map.density, torch.from_numpy(kept.density))
+        assert torch.equal(task.target_map.density, torch.tensor(kept.density))
     assert tasks[0].target_map.grid == tasks[1].target_map.grid
 
 
