@@ -78,7 +78,7 @@ def kept_and_matched(trial: Trial, case: Case) -> tuple[list[ClassTask], dict[st
     sharp = simulated_map(true, weights, case.resolution, NOISE, 100 * case.frame + trial.seed)
     density_map = with_b_factor(sharp, case.b_factor)
     kept = trial.task("kept", density_map, case.resolution, published=False)
-    docked = kept.docked[kept.docked_atoms.bool()].cpu().double().numpy()
+    docked = kept.place(0)[kept.docked_atoms.bool()].cpu().double().numpy()
     match, by_right = (matched_to(model, trial, density_map, case) for model in (docked, right))
     density = torch.from_numpy(apply_match(density_map, match).density).to(kept.target_map.density)
     matched = replace(kept, name="matched", target_map=replace(kept.target_map, density=density))
