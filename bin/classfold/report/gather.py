@@ -22,6 +22,7 @@ TEXT_COLUMNS = {"chain", "residue_name", "class_a", "class_b", "stage", "status"
 # What the report draws or counts with; a column that it does not know may hold numbers or words.
 NUMBER_COLUMNS = {"rank", "sample", "step", "sigma_angstrom", "guidance_strength", "loss", "cc_mask", "cc", "plddt"}
 NUMBER_COLUMNS |= {"residue_number", "displacement_angstrom"}
+NUMBER_COLUMNS |= {"frequency_per_angstrom", "map_amplitude", "matched_amplitude", "model_amplitude", "gain"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class ClassResult:
     map: dict[str, Any]
     docking_folder: Path | None = None
     docking: dict[str, Any] | None = None
+    spectra: pd.DataFrame | None = None
     samples: dict[str, Any] | None = None
     losses: pd.DataFrame | None = None
     models_folder: Path | None = None
@@ -208,6 +210,7 @@ def _read_class(folder: Path, target: str, name: str) -> ClassResult | None:
         map=map_record,
         docking_folder=stage["docking"] if docking else None,
         docking=docking,
+        spectra=read_table(stage["docking"] / "spectra.csv") if docking else None,
         samples=_record(stage["samples"], "samples.json"),
         losses=read_table(stage["samples"] / "losses.csv"),
         models_folder=stage["models"] if models else None,
