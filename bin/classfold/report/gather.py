@@ -6,7 +6,8 @@ A stage whose folder is missing leaves ``None`` and a warning: a report on half 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ TEXT_COLUMNS = {"chain", "residue_name", "class_a", "class_b", "stage", "status"
 # What the report draws or counts with; a column that it does not know may hold numbers or words.
 NUMBER_COLUMNS = {"rank", "sample", "step", "sigma_angstrom", "guidance_strength", "loss", "cc_mask", "cc", "plddt"}
 NUMBER_COLUMNS |= {"residue_number", "displacement_angstrom"}
+NUMBER_COLUMNS |= {"frequency_per_angstrom", "map_amplitude", "matched_amplitude", "model_amplitude", "gain"}
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,15 @@ class ClassResult:
     map: dict[str, Any]
     docking_folder: Path | None = None
     docking: dict[str, Any] | None = None
+    spectra: pd.DataFrame | None = None
     samples: dict[str, Any] | None = None
     losses: pd.DataFrame | None = None
     models_folder: Path | None = None
     models: dict[str, Any] | None = None
     scores: pd.DataFrame | None = None
     residues: pd.DataFrame | None = None
+    population: float | None = None
+    """Share of the particles, 0 to 1, as the samplesheet says."""
 
     @property
     def anchor(self) -> str:
@@ -205,6 +210,7 @@ def _read_class(folder: Path, target: str, name: str) -> ClassResult | None:
         map=map_record,
         docking_folder=stage["docking"] if docking else None,
         docking=docking,
+        spectra=read_table(stage["docking"] / "spectra.csv") if docking else None,
         samples=_record(stage["samples"], "samples.json"),
         losses=read_table(stage["samples"] / "losses.csv"),
         models_folder=stage["models"] if models else None,
@@ -214,8 +220,18 @@ def _read_class(folder: Path, target: str, name: str) -> ClassResult | None:
     )
 
 
-def gather_run(folder: Path, parameters: dict[str, Any]) -> Run:
+def gather_run(
+    folder: Path, parameters: dict[str, Any], populations: Mapping[tuple[str, str], float | None] | None = None
+) -> Run:
     """Read every stage folder under ``folder``.
+
+    Parameters
+    ----------
+    folder : Path
+    parameters : dict
+        Of the run, to be shown.
+    populations : mapping, optional
+        (target, class) to the class's share of the particles.
 
     Raises
     ------
@@ -234,7 +250,8 @@ def gather_run(folder: Path, parameters: dict[str, Any]) -> Run:
             raise InputError(f"{folder} has maps of {target} but no {target}.sequence/target.json; add that folder")
         names = sorted(found[target], key=_natural)
         read = (_read_class(folder, target, name) for name in names)
-        classes = [result for result in read if result is not None]
+        shares = populations or {}
+        classes = [replace(result, population=shares.get((target, result.name))) for result in read if result]
         if classes:
             comparison = _read_comparison(folder / f"{target}.comparison")
             embedding = _record(folder / f"{target}.embedding", "embedding.json")
