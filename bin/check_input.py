@@ -2,8 +2,8 @@
 """Check a samplesheet, its files and the parameters of a run, and say everything that is wrong at once.
 
 One row of the samplesheet is one class: target, class, map, resolution, sequence and, where there are any,
-half_map_1, half_map_2, mask, contour, msa, initial_model. Every map and sequence is opened here, so that no
-GPU hour is spent before a truncated map or a misspelt residue comes to light.
+half_map_1, half_map_2, mask, contour, msa, initial_model, population, pixel_size. Every map and sequence is
+opened here, so that no GPU hour is spent before a truncated map or a misspelt residue comes to light.
 
 \b
 Example:

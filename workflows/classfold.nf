@@ -89,7 +89,7 @@ workflow CLASSFOLD {
 
     parameters = CHECK_INPUT.out.checked.map { record(new JsonSlurperClassic().parseText(it.text).versions) }
     parameters.subscribe { Results.copy(it, file("${params.outdir}/pipeline_info/params.json")) }
-    WRITE_REPORT(code, stages.toSortedList { a, b -> a.name <=> b.name }.filter { it }, parameters)
+    WRITE_REPORT(code, stages.toSortedList { a, b -> a.name <=> b.name }.filter { it }, parameters, CHECK_INPUT.out.checked)
 
     emit:
     summary = WRITE_REPORT.out.summary

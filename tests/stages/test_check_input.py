@@ -94,6 +94,13 @@ def test_sound_input_is_normalised(folder):
     assert checked["targets"] == [{"target": "adk", "classes": ["closed", "open"]}]
 
 
+def test_populations_and_pixel_sizes_may_be_given(folder):
+    result = run(folder, {**CLOSED, "population": "0.25", "pixel_size": "1.51"}, {**OPEN, "population": ""})
+    assert result.exit_code == 0, result.exception
+    checked = json.loads((folder / "checked.json").read_text())
+    assert [row["population"] for row in checked["rows"]] == [0.25, None]
+
+
 def test_files_staged_by_the_pipeline_are_found_where_they_were_put(folder):
     (folder / "staged").mkdir()
     (folder / "closed.mrc").rename(folder / "staged/1.mrc")
@@ -159,6 +166,11 @@ CELLS = {
     "class of a folder": ({"class": "comparison"}, "is taken by a folder of the results"),
     "missing alignment": ({"msa": "no.a3m"}, "msa: the file 'no.a3m' was not found"),
     "server unasked": ({"msa": "server"}, "out of your house"),
+    "population in percent": ({"population": "35"}, "35 is no share of the particles"),
+    "negative population": ({"population": "-0.1"}, "-0.1 is no share of the particles"),
+    "population in words": ({"population": "most"}, "population: 'most' is not a number"),
+    "another pixel size": ({"pixel_size": "1.52"}, "pixel_size: 1.52 Å, but the header of closed.mrc says 1.5 x 1.5"),
+    "pixel size in words": ({"pixel_size": "small"}, "pixel_size: 'small' is not a number"),
     "sequence as model": ({"initial_model": "adk.fasta"}, "row 2, column initial_model: "),
 }
 

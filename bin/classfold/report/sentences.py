@@ -55,6 +55,8 @@ def map_sentences(result: ClassResult) -> list[str]:
     """What PREPARE_MAP read, decided, and on what evidence."""
     record, source = result.map, result.map.get("source") or {}
     said = []
+    if result.population is not None:
+        said.append(f"The class holds {100 * result.population:.1f} % of the particles.")
     if source:
         shape = _triple(reversed(source["shape_zyx"]))
         voxel = _triple(source["voxel_size_angstrom_xyz"])

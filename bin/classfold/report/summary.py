@@ -52,6 +52,11 @@ def n_warnings(target: TargetResult, result: ClassResult) -> int:
 COLUMNS = (
     Column("target", "name of the target", lambda target, _: target.name),
     Column("class", "name of the class", lambda _, result: result.name),
+    Column(
+        "population",
+        "share of the particles in this class, 0 to 1, as the samplesheet says",
+        lambda _, result: result.population,
+    ),
     Column("best_sample", "number of the best sample, from 1", _from("models", "best_sample")),
     Column("n_samples", "samples drawn for this class", lambda _, result: result.n_samples),
     Column(
