@@ -4,7 +4,8 @@
 Reads any MRC map (modes 0, 1, 2, 6, 12; any axis order; ORIGIN or NSTART; gzip, bzip2). Its resolution is the
 given one, else that of the half maps (FSC 0.143, corrected for the mask by phase randomisation), else an estimate
 from the map's own solvent. The map is brought onto cubic voxels that suit it. The threshold is the contour if
-given; else at most 1 % of the voxels above it are noise, and the map encloses no more than the sequence's volume.
+given; else at most 1 % of the voxels above it are noise, and the map, blurred where it is noisy, encloses no more
+than the sequence's volume. Where there is no background to measure the noise by, the volume alone decides.
 Components of fewer than 5 voxels are dropped, the map is cropped with a margin of 10 Å, and k = n_atoms / 4
 points are placed by weighted k-means. Half maps and mask are resampled and cropped in the same way. The frame
 stays that of the user's map.
@@ -89,20 +90,21 @@ def main(
     write_cloud(prepared.cloud, output / "point_cloud.csv")
     if prepared.resolution.curves is not None:
         write_fsc(prepared.resolution.curves, output / "fsc.csv")
+    blur = prepared.threshold.blur_angstrom
     draw_map(
         prepared.threshold.contour_map,
         prepared.components.kept,
         prepared.threshold.value,
-        f"{target}, class {class_name}",
+        f"{target}, class {class_name}" + (f", blurred to {blur:.3g} Å" if blur else ""),
         output / "map.png",
     )
-    record = {"target": target, "class": class_name, "seed": seed}
-    write_json(record | preparation_record(maps, prepared), output / "map.json")
+    record = {"target": target, "class": class_name, "seed": seed} | preparation_record(maps, prepared)
+    write_json(record, output / "map.json")
 
     shape = " x ".join(str(size) for size in prepared.density_map.density.shape[::-1])
     found = prepared.resolution
     click.echo(f"{target}.{class_name}: {found.value_angstrom:.3g} Å, {found.evidence}.")
-    click.echo(f"Threshold {prepared.threshold.value:.4g}: {prepared.threshold.evidence}.")
+    click.echo(f"Threshold {record['threshold']:.4g}: {prepared.threshold.evidence}.")
     click.echo(f"{len(prepared.cloud.weight)} points in {shape} voxels; {prepared.resampling.reason}.")
     for warning in prepared.warnings:
         click.echo(f"Warning: {warning}", err=True)

@@ -11,6 +11,7 @@ from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
 from classfold.density import Grid, simulate_density
+from classfold.shells import first_crossing, make_shells
 
 BLUR_PER_RESOLUTION = 1.5
 """Width of an atom against that of a map simulated at the resolution. It is a B factor of 9 resolution^2: 81 Å^2 at
@@ -30,6 +31,8 @@ class HalfMaps(NamedTuple):
     sharpened: np.ndarray
     """The same, sharpened to a flat spectrum and cut off at the resolution, as post-processing leaves it."""
     grid: Grid
+    resolution_angstrom: float
+    """Where the FSC that signal and noise have by construction falls below 0.143."""
 
     @property
     def mean(self) -> np.ndarray:
@@ -93,25 +96,26 @@ def half_maps(
     """
     blur = BLUR_PER_RESOLUTION * resolution_angstrom
     signal = simulate_density(atoms[None], weights, blur, grid)[0].numpy()
+    power = np.abs(np.fft.rfftn(signal)) ** 2
     frequency = spatial_frequency(grid)
-    near = np.abs(frequency * resolution_angstrom - 1) < 0.1
+    noise_power = 6 * np.mean(power[np.abs(frequency * resolution_angstrom - 1) < 0.1])
+    shells = make_shells(grid.shape_zyx, np.full(3, grid.voxel_size_angstrom))
+    in_shells = shells.sums(power) / shells.sums(np.ones_like(power))
+    fsc = in_shells / (in_shells + noise_power)
     inside = (distance_to_atoms(atoms.numpy(), grid) < MASK_ANGSTROM).mean()
-    power = np.mean(np.abs(np.fft.rfftn(signal))[near] ** 2)
-    sigma = math.sqrt(6 * power / (inside * signal.size))
+    sigma = math.sqrt(noise_power / (inside * signal.size))
     if foreign is not None:
         signal = signal + foreign * signal[signal > 0.1 * signal.max()].mean()
     rng = np.random.default_rng(seed)
     first, second = (signal + sigma * rng.standard_normal(signal.shape) for _ in range(2))
-    # What post-processing knows: the FSC of the masked halves, S / (S + N) in the mean over shells.
-    shell = np.round(frequency * max(grid.shape_zyx) * grid.voxel_size_angstrom).astype(int)
-    count = np.maximum(np.bincount(shell.ravel()), 1)
-    in_shells = np.bincount(shell.ravel(), np.abs(np.fft.rfftn(signal)).ravel() ** 2) / count
-    fsc = (in_shells / (in_shells + 6 * power))[shell]
-    mean = np.fft.rfftn(0.5 * (first + second)) * np.sqrt(2 * fsc / (1 + fsc))
+    # What post-processing knows is the FSC; beyond the last shell there is nothing but noise.
+    weight = np.append(np.sqrt(2 * fsc / (1 + fsc)), 0)[shells.index]
+    mean = np.fft.rfftn(0.5 * (first + second)) * weight
     edge = np.clip((1.05 - frequency * resolution_angstrom) / 0.05, 0, 1)
     flat = mean * edge * np.exp((blur * frequency).clip(max=BLUR_PER_RESOLUTION * 1.1) ** 2)
     weighted, sharpened = (np.fft.irfftn(each, s=signal.shape, axes=(0, 1, 2)) for each in (mean, flat))
-    return HalfMaps(*(each.astype(np.float32) for each in (first, second, weighted, sharpened)), grid)
+    maps = (each.astype(np.float32) for each in (first, second, weighted, sharpened))
+    return HalfMaps(*maps, grid, 1 / first_crossing(shells.frequency, fsc, 0.143))
 
 
 def micelle(atoms: np.ndarray, grid: Grid) -> np.ndarray:

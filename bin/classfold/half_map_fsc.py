@@ -4,7 +4,7 @@ FSC: Harauz & van Heel, Optik 73:146, 1986; its threshold of 0.143: Rosenthal & 
 2003; the correction: Chen et al., Ultramicroscopy 135:24, 2013. A mask makes two maps alike where it cuts them.
 How much is seen when their phases are made random beyond the frequency at which they agree well: what
 correlation is left there under the mask (``n``) is the mask's, and of the correlation under the mask (``t``)
-``(t - n) / (1 - n)`` is the maps'.
+``(t - n) / (1 - n)`` is the maps'. Where ``n`` is below 0, by chance, nothing is corrected.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ def half_map_fsc(first: SourceMap, second: SourceMap, mask: np.ndarray, seed: in
         mixed = [_randomised(each, shells, low[0], rng, mask.shape) for each in (first_transform, second_transform)]
         randomised = correlate(fft.rfftn(mask * mixed[0]), fft.rfftn(mask * mixed[1]), shells)
         rest = slice(low[0] + SHELLS_LEFT, None)
-        corrected[rest] = (masked[rest] - randomised[rest]) / np.maximum(1 - randomised[rest], LEAST_DIVISOR)
+        by_mask = randomised[rest].clip(0, 1 - LEAST_DIVISOR)
+        corrected[rest] = (masked[rest] - by_mask) / (1 - by_mask)
     crossing = first_crossing(shells.frequency, corrected, FSC_THRESHOLD)
     reaches = crossing is None and corrected[1] >= FSC_THRESHOLD
     return HalfMapFsc(

@@ -151,6 +151,7 @@ def preparation_record(maps: MapSet, prepared: PreparedMap) -> dict[str, Any]:
         **_resolution_record(prepared.resolution),
         "resampled": not prepared.resampling.is_kept,
         "resampling": prepared.resampling.reason,
+        "threshold": prepared.threshold.level_in(prepared.density_map, prepared.components.kept),
         **_threshold_record(prepared.threshold),
         "is_masked": prepared.is_masked,
         "enclosed_volume_angstrom3": prepared.enclosed_volume_angstrom3,
@@ -181,10 +182,10 @@ def _resolution_record(resolution: Resolution) -> dict[str, Any]:
 def _threshold_record(threshold: Threshold) -> dict[str, Any]:
     background = threshold.background
     return {
-        "threshold": threshold.value,
         "threshold_method": threshold.method,
         "threshold_evidence": threshold.evidence,
         "threshold_blur_angstrom": threshold.blur_angstrom,
+        "threshold_in_blurred_map": threshold.value if threshold.blur_angstrom else None,
         "threshold_by_volume": threshold.volume_level,
         "threshold_by_false_discovery_rate": threshold.fdr_level,
         "false_discovery_rate": FALSE_DISCOVERY_RATE if threshold.fdr_level is not None else None,

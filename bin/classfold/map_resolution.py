@@ -17,8 +17,8 @@ from classfold.single_map_resolution import estimate_resolution
 from classfold.threshold import VOLUME_PER_DALTON_ANGSTROM3
 
 LIMITS_ANGSTROM = (1.0, 30.0)
-CLAIM_TOLERANCE = 0.1
-"""A claim that is finer than the half maps say by this share is worth a warning."""
+FINER_TOLERATED, COARSER_TOLERATED = 0.1, 1 / 3
+"""A claim that is finer or coarser than the half maps say by more than this share is worth a warning."""
 TOO_ALIKE = 0.9
 """Half maps whose corrected FSC nowhere falls below this are no independent ones."""
 HARD_SHARE = 0.01
@@ -75,11 +75,8 @@ def find_resolution(
     curves, warnings = _compare_halves(maps, mass_dalton, seed)
     measured = curves.resolution_angstrom if curves else None
     if claimed_angstrom is not None:
-        if measured is not None and claimed_angstrom < (1 - CLAIM_TOLERANCE) * measured:
-            warnings.append(
-                f"The samplesheet gives a resolution of {claimed_angstrom:.3g} Å, but the half maps agree only to "
-                f"{measured:.3g} Å (FSC {FSC_THRESHOLD}): models will be fitted to noise beyond; correct one of them."
-            )
+        if measured is not None:
+            warnings += _compare_claim(claimed_angstrom, measured)
         evidence = "given by the user"
         return Resolution(claimed_angstrom, "samplesheet", evidence, claimed_angstrom, curves, tuple(warnings))
     if curves is not None and measured is not None:
@@ -98,6 +95,18 @@ def find_resolution(
         f"resolution that refinement reported."
     )
     return Resolution(estimated, "estimate", reason, None, curves, tuple(warnings))
+
+
+def _compare_claim(claimed_angstrom: float, measured_angstrom: float) -> list[str]:
+    """A sentence if the samplesheet's resolution is not that of the half maps."""
+    said = f"The samplesheet gives a resolution of {claimed_angstrom:.3g} Å, but the half maps agree "
+    if claimed_angstrom < (1 - FINER_TOLERATED) * measured_angstrom:
+        said += f"only to {measured_angstrom:.3g} Å (FSC {FSC_THRESHOLD}): models will be fitted to noise beyond; "
+        return [said + "correct one of them."]
+    if claimed_angstrom > (1 + COARSER_TOLERATED) * measured_angstrom:
+        said += f"to {measured_angstrom:.3g} Å (FSC {FSC_THRESHOLD}): detail that the map shows will not be used; "
+        return [said + "correct one of them, or leave the resolution out."]
+    return []
 
 
 def _check_limits(resolution_angstrom: float, sentence: str) -> None:
