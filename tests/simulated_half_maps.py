@@ -1,4 +1,4 @@
-"""Half maps of adenylate kinase at a resolution known by construction, and what programs make of them, as source maps."""
+"""Half maps of adenylate kinase at a resolution known by construction, as the package reads them."""
 
 from __future__ import annotations
 

@@ -24,6 +24,8 @@ RANDOMISE_BELOW = 0.8
 SHELLS_LEFT = 2
 """Shells above the first random one that are not corrected: the mask smears their neighbours into them."""
 LEAST_DIVISOR = 1e-6
+FIRST_SHELLS = 3
+"""Half maps of anything agree there without a mask; noise does under a mask that was put where it is strong in both."""
 COLUMNS = ("frequency_per_angstrom", "unmasked", "masked", "randomised", "corrected")
 
 
@@ -41,7 +43,8 @@ class HalfMapFsc:
     randomised_from_angstrom: float | None
     """None if the maps agree well to the end, so that nothing was made random."""
     resolution_angstrom: float | None
-    """Where the corrected curve falls below 0.143, or Nyquist if it never does; None if it begins below."""
+    """Where the corrected curve falls below 0.143, or Nyquist if it never does; None if it begins below, or if the
+    maps without the mask do."""
     reaches_nyquist: bool
     """Whether the voxels, not the data, limit the resolution."""
 
@@ -87,8 +90,7 @@ def half_map_fsc(first: SourceMap, second: SourceMap, mask: np.ndarray, seed: in
         rest = slice(low[0] + SHELLS_LEFT, None)
         by_mask = randomised[rest].clip(0, 1 - LEAST_DIVISOR)
         corrected[rest] = (masked[rest] - by_mask) / (1 - by_mask)
-    crossing = first_crossing(shells.frequency, corrected, FSC_THRESHOLD)
-    reaches = crossing is None and corrected[1] >= FSC_THRESHOLD
+    resolution, reaches = _resolution(shells.frequency, unmasked, corrected)
     return HalfMapFsc(
         frequency=shells.frequency,
         unmasked=unmasked,
@@ -96,9 +98,17 @@ def half_map_fsc(first: SourceMap, second: SourceMap, mask: np.ndarray, seed: in
         randomised=randomised,
         corrected=corrected,
         randomised_from_angstrom=1 / float(shells.frequency[low[0]]) if len(low) else None,
-        resolution_angstrom=1 / float(shells.frequency[-1]) if reaches else crossing and 1 / crossing,
+        resolution_angstrom=resolution,
         reaches_nyquist=reaches,
     )
+
+
+def _resolution(frequency: np.ndarray, unmasked: np.ndarray, corrected: np.ndarray) -> tuple[float | None, bool]:
+    """Resolution in Å, if there is one, and whether it is Nyquist's."""
+    if unmasked[1 : 1 + FIRST_SHELLS].mean() < FSC_THRESHOLD or corrected[1] < FSC_THRESHOLD:
+        return None, False
+    crossing = first_crossing(frequency, corrected, FSC_THRESHOLD)
+    return 1 / (crossing or float(frequency[-1])), crossing is None
 
 
 def _randomised(

@@ -130,8 +130,8 @@ def _compare_halves(maps: MapSet, mass_dalton: float, seed: int) -> tuple[HalfMa
     warnings = []
     if curves.resolution_angstrom is None:
         warnings.append(
-            f"The half maps do not agree at any resolution (FSC below {FSC_THRESHOLD} from the first shell on): they "
-            f"do not belong together, and their FSC is not used."
+            f"The half maps do not agree at any resolution (FSC below {FSC_THRESHOLD} at low frequency): they do not "
+            f"belong together, and their FSC is not used."
         )
     elif (least := curves.corrected[1:].min()) > TOO_ALIKE:
         warnings.append(

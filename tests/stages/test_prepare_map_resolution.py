@@ -20,7 +20,7 @@ from tests.simulated_half_maps import open_atoms, open_half_maps
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """The files of a class at 6 Å: what refinement and post-processing leave, masked as well, and the sequence's record."""
+    """Files of a class at 6 Å: what refinement and post-processing leave, masked as well; the sequence's record."""
     folder = tmp_path_factory.mktemp("class")
     halves = open_half_maps()
     mask = tight_mask(open_atoms()[0].numpy(), halves.grid)

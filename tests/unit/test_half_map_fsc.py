@@ -1,4 +1,4 @@
-"""Fourier shell correlation against its closed forms: signal in noise, nothing but noise, the same twice, a mask alone."""
+"""Fourier shell correlation against its closed forms: signal in noise, noise alone, the same twice, a mask alone."""
 
 import numpy as np
 import pandas as pd

@@ -32,6 +32,7 @@ class ClassResult:
     name: str
     map_folder: Path
     map: dict[str, Any]
+    fsc: pd.DataFrame | None = None
     docking_folder: Path | None = None
     docking: dict[str, Any] | None = None
     samples: dict[str, Any] | None = None
@@ -206,6 +207,7 @@ def _read_class(folder: Path, target: str, name: str) -> ClassResult | None:
         name=name,
         map_folder=stage["map"],
         map=map_record,
+        fsc=read_table(stage["map"] / "fsc.csv"),
         docking_folder=stage["docking"] if docking else None,
         docking=docking,
         samples=_record(stage["samples"], "samples.json"),

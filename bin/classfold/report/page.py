@@ -14,8 +14,10 @@ from markupsafe import Markup
 from classfold import __version__
 from classfold.report import plots, sentences, tables, views
 from classfold.report.courses import read_courses
+from classfold.report.fsc_plot import plot_fsc
 from classfold.report.gather import ClassResult, Comparison, Run, TargetResult
 from classfold.report.loss_plot import plot_losses
+from classfold.report.map_sentences import map_sentences
 from classfold.report.sampling_sentences import sampling_sentences
 from classfold.report.summary import COLUMNS, Row
 from classfold.report.tables import Matrix, Table
@@ -43,6 +45,7 @@ class ClassPage:
     map_sentences: list[str]
     docking_sentences: list[str]
     picture: str | None
+    fsc_plot: Markup | None
     ranking: Table | None
     fit_plots: list[tuple[str, Markup]]
     sampling_sentences: list[str]
@@ -107,9 +110,10 @@ def _class_page(target: TargetResult, result: ClassResult) -> ClassPage:
         view=views.class_view(target, result),
         files=[f"{stem}/{name}" for name in ("model.cif", "samples/", "scores.csv")] if result.models else [],
         model_sentences=sentences.model_sentences(result),
-        map_sentences=sentences.map_sentences(result),
+        map_sentences=map_sentences(result),
         docking_sentences=sentences.docking_sentences(result),
         picture=_picture(result.map_folder / "map.png"),
+        fsc_plot=plot_fsc(result.fsc, result.map) if result.fsc is not None and len(result.fsc) > 1 else None,
         ranking=tables.ranking_table(scores, best) if scores is not None and len(scores) else None,
         fit_plots=plots.plot_fit(residues) if residues is not None and len(residues) else [],
         sampling_sentences=sampling_sentences(result.samples, courses),
