@@ -141,3 +141,8 @@ def tight_mask(atoms: np.ndarray, grid: Grid, reach_angstrom: float = 5.0, edge_
     """A mask of the atoms with a cosine edge, shape (n_z, n_y, n_x), 0 to 1."""
     outside = distance_transform_edt(distance_to_atoms(atoms, grid) > reach_angstrom, grid.voxel_size_angstrom)
     return 0.5 + 0.5 * np.cos(np.pi * np.clip(outside / edge_angstrom, 0, 1))
+
+
+def stored_as_integers(density: np.ndarray, highest: int) -> np.ndarray:
+    """The map in whole numbers up to a highest."""
+    return np.round(density * (highest / density.max())).astype(np.float32)

@@ -136,7 +136,8 @@ def blurred(density_map: DensityMap, blur_angstrom: float) -> DensityMap:
     if not blur_angstrom:
         return density_map
     sigma = gaussian_sigma(blur_angstrom) / density_map.voxel_size_angstrom
-    return replace(density_map, density=gaussian_filter(density_map.density, sigma, mode="nearest"))
+    # Around the box's faces: values repeated there would average out less, and noise would look significant.
+    return replace(density_map, density=gaussian_filter(density_map.density, sigma, mode="wrap"))
 
 
 def user_threshold(density_map: DensityMap, contour: float) -> Threshold:

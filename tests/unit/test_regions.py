@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy.ndimage import zoom
-from trial.half_maps import distance_to_atoms, soft_sphere, tight_mask
+from trial.half_maps import distance_to_atoms, soft_sphere, stored_as_integers, tight_mask
 
 from classfold.regions import Coarse, find_background, find_set_voxels, find_windows
 from tests.simulated_half_maps import open_atoms, open_half_maps
@@ -14,10 +14,6 @@ VOLUME = 1.21 * 23_600
 def masked(density: np.ndarray) -> np.ndarray:
     halves = open_half_maps()
     return density * tight_mask(open_atoms()[0].numpy(), halves.grid)
-
-
-def stored_as_integers(density: np.ndarray, n_steps: int) -> np.ndarray:
-    return np.round(density * (n_steps / density.max())).astype(np.float32)
 
 
 def with_hot_voxel(density: np.ndarray) -> np.ndarray:
