@@ -47,8 +47,8 @@ from classfold.map_preparation import PreparedMap, prepare
 from classfold.map_resolution import find_resolution
 from classfold.map_set import MapSet
 from classfold.maps import SourceMap
-from classfold.regions import find_set_voxels
 from classfold.resampling import resample
+from classfold.set_voxels import find_set_voxels
 from classfold.threshold import Molecule, blurred
 
 MASS_DALTON = 23_600.0

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from adk_path import SEQUENCE_FILE, AdkPath, read_path
 
+from classfold.automatic_threshold import Search, automatic_threshold
 from classfold.batches import choose_device
 from classfold.class_task import ClassTask
 from classfold.docking import dock
@@ -34,7 +35,7 @@ from classfold.prior import (
 from classfold.sampler import State
 from classfold.schedule import GuidanceMode, make_schedule
 from classfold.target_run import SamplingOptions, TargetRun
-from classfold.threshold import Molecule, Search, automatic_threshold
+from classfold.threshold import Molecule
 from classfold.unguided_sampling import UnguidedSampler
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "assets/demo/weights"

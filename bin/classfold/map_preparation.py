@@ -8,18 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from classfold.automatic_threshold import Search, automatic_threshold
 from classfold.map_resolution import Resolution, find_resolution
 from classfold.map_set import MASK_INSIDE, MapSet
 from classfold.maps import DensityMap
 from classfold.point_cloud import Components, PointCloud, number_of_points, place_points, remove_dust
-from classfold.regions import SetVoxels, find_set_voxels
 from classfold.resampling import CropBox, Resampling, choose_voxel_size, crop, crop_box, resample
+from classfold.set_voxels import SetVoxels, find_set_voxels
 from classfold.threshold import (
     FALSE_DISCOVERY_RATE,
     Molecule,
-    Search,
     Threshold,
-    automatic_threshold,
     threshold_warnings,
     user_threshold,
 )

@@ -12,7 +12,8 @@ from classfold.errors import InputError
 from classfold.half_map_fsc import FSC_THRESHOLD, HalfMapFsc, half_map_fsc
 from classfold.map_set import MASK_INSIDE, MapSet
 from classfold.maps import SourceMap
-from classfold.regions import Coarse, SetVoxels, find_set_voxels, find_windows
+from classfold.regions import Coarse, find_windows
+from classfold.set_voxels import SetVoxels, find_set_voxels
 from classfold.single_map_resolution import estimate_resolution
 from classfold.threshold import VOLUME_PER_DALTON_ANGSTROM3
 

@@ -12,7 +12,7 @@ from classfold.density import simulate_density
 from classfold.errors import InputError
 from classfold.map_resolution import Resolution, find_resolution
 from classfold.map_set import MapSet
-from classfold.regions import find_set_voxels
+from classfold.set_voxels import find_set_voxels
 from classfold.single_map_resolution import cut_off
 from tests.simulated_half_maps import map_set, open_atoms, open_half_maps, source_map
 

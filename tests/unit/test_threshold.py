@@ -9,17 +9,16 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 from trial.half_maps import distance_to_atoms, tight_mask
 
+from classfold.automatic_threshold import Search, automatic_threshold
 from classfold.density import Grid, gaussian_sigma, simulate_density
 from classfold.errors import InputError
 from classfold.maps import DensityMap
 from classfold.point_cloud import remove_dust
-from classfold.regions import find_set_voxels
+from classfold.set_voxels import find_set_voxels
 from classfold.threshold import (
     VOLUME_PER_DALTON_ANGSTROM3,
     Molecule,
-    Search,
     Threshold,
-    automatic_threshold,
     threshold_warnings,
     user_threshold,
 )
