@@ -28,7 +28,7 @@ class Background:
 
     level: float
     sigma: float
-    """Standard deviation: of the half-width, or of the far tail where that is wider."""
+    """Standard deviation: of the lower half, or of its far tail where that is wider."""
     is_gaussian: bool
 
 
@@ -37,14 +37,16 @@ def measure_background(values: np.ndarray) -> Background:
 
     Density of something else (a micelle, a partner, the molecule's own tails) lies above the noise. The middle is
     therefore that of the shortest interval with half of the values, and the width is measured below it: by the
-    median distance, and by the lowest half per cent, of which the wider counts.
+    mean square, and by the lowest half per cent, of which the wider counts.
     """
     ordered = np.sort(values[:: max(1, values.size // MAX_SAMPLE)].astype(float))
     n_middle = max(2, round(MIDDLE_SHARE * ordered.size))
-    first = int(np.argmin(ordered[n_middle - 1 :] - ordered[: ordered.size - n_middle + 1]))
-    level = float(np.median(ordered[first : first + n_middle]))
+    widths = ordered[n_middle - 1 :] - ordered[: ordered.size - n_middle + 1]
+    # Of whole numbers many intervals are the shortest, and medians are whole: hence the middle one, and its mean.
+    first = int(np.median(np.flatnonzero(widths == widths.min())))
+    level = float(ordered[first : first + n_middle].mean())
     below = level - ordered[ordered <= level]
-    half_width = float(np.median(below)) / float(norm.ppf(0.75))
+    half_width = float(np.sqrt(np.square(below).mean()))
     # Those below are half of the noise, whatever lies above.
     tail = float(np.quantile(below, 1 - 2 * TAIL_SHARE)) / float(-norm.ppf(TAIL_SHARE))
     return Background(level, max(half_width, tail), tail <= NOT_GAUSSIAN * half_width)

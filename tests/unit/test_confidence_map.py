@@ -23,6 +23,14 @@ def test_density_of_something_else_does_not_widen_the_noise():
     assert found.sigma == pytest.approx(1, rel=0.1)
 
 
+@pytest.mark.parametrize("level", [0.0, 0.3, 0.5, 0.8])
+@pytest.mark.parametrize("sigma", [2.0, 3.0, 5.0])
+def test_noise_stored_in_a_few_whole_numbers_is_as_wide(level, sigma):
+    found = measure_background(np.round(np.random.default_rng(6).normal(level, sigma, 200_000)))
+    assert found.level == pytest.approx(level, abs=0.2 * sigma)
+    assert found.sigma == pytest.approx(sigma, rel=0.15)
+
+
 def test_heavy_tails_count():
     values = np.random.default_rng(3).laplace(0, 1, 200_000)
     found = measure_background(values)
