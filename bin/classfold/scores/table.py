@@ -78,7 +78,8 @@ SCORES = (
     ),
     Score(
         "q_score_04", "Q-score, σ 0.4 Å", "-1 to 1", 3, "higher", _FINALISTS,
-        "how well the density around each atom follows the Gaussian that EMDB uses, mean of the atoms", "Pintilie et al. 2020",
+        "how well the density around each atom follows the Gaussian that EMDB uses, mean of the atoms",
+        "Pintilie et al. 2020",
     ),
     Score(
         "emringer", "EMRinger", "mostly -1 to 5", 2, "higher", _FINALISTS,
