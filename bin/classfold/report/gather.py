@@ -33,6 +33,7 @@ class ClassResult:
     name: str
     map_folder: Path
     map: dict[str, Any]
+    fsc: pd.DataFrame | None = None
     docking_folder: Path | None = None
     docking: dict[str, Any] | None = None
     spectra: pd.DataFrame | None = None
@@ -208,6 +209,7 @@ def _read_class(folder: Path, target: str, name: str) -> ClassResult | None:
         name=name,
         map_folder=stage["map"],
         map=map_record,
+        fsc=read_table(stage["map"] / "fsc.csv"),
         docking_folder=stage["docking"] if docking else None,
         docking=docking,
         spectra=read_table(stage["docking"] / "spectra.csv") if docking else None,

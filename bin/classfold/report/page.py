@@ -14,8 +14,10 @@ from markupsafe import Markup
 from classfold import __version__
 from classfold.report import plots, sentences, tables, views
 from classfold.report.courses import read_courses
+from classfold.report.fsc_plot import plot_fsc
 from classfold.report.gather import ClassResult, Comparison, Run, TargetResult
 from classfold.report.loss_plot import plot_losses
+from classfold.report.map_sentences import map_sentences
 from classfold.report.sampling_sentences import sampling_sentences
 from classfold.report.sharpness import plot_spectra, sharpness_sentences
 from classfold.report.summary import COLUMNS, Row
@@ -46,6 +48,7 @@ class ClassPage:
     sharpness_sentences: list[str]
     spectra_plot: Markup | None
     picture: str | None
+    fsc_plot: Markup | None
     ranking: Table | None
     scores: Table | None
     fit_plots: list[tuple[str, Markup]]
@@ -111,11 +114,12 @@ def _class_page(target: TargetResult, result: ClassResult) -> ClassPage:
         view=views.class_view(target, result),
         files=[f"{stem}/{name}" for name in ("model.cif", "samples/", "scores.csv")] if result.models else [],
         model_sentences=sentences.model_sentences(result),
-        map_sentences=sentences.map_sentences(result),
+        map_sentences=map_sentences(result),
         docking_sentences=sentences.docking_sentences(result),
         sharpness_sentences=sharpness_sentences(result),
         spectra_plot=plot_spectra(spectra, float(result.map["resolution_angstrom"])) if spectra is not None else None,
         picture=_picture(result.map_folder / "map.png"),
+        fsc_plot=plot_fsc(result.fsc, result.map) if result.fsc is not None and len(result.fsc) > 1 else None,
         ranking=tables.ranking_table(scores, best) if scores is not None and len(scores) else None,
         scores=tables.score_table(result.models),
         fit_plots=plots.plot_fit(residues) if residues is not None and len(residues) else [],
