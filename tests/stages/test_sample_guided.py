@@ -99,7 +99,8 @@ def test_samples_losses_and_confidence_of_every_class(embedded_case, whole, name
 def test_the_record_says_how_the_samples_were_drawn(whole, name) -> None:
     told = record(whole, name)
     assert {key: told["schedule"][key] for key in AUTOMATIC} == AUTOMATIC and told["schedule"]["name"] == "auto"
-    assert (told["target"], told["n_samples"], told["steps"], told["guidance"]) == ("small", N_SAMPLES, 16, "fast")
+    # Of coarse maps, guidance auto means mixed.
+    assert (told["target"], told["n_samples"], told["steps"], told["guidance"]) == ("small", N_SAMPLES, 16, "mixed")
     assert not told["early_stop"] and not told["steering"] and not told["physical_guidance"]
     assert told["stopped"] == told["resamplings"] == told["warnings"] == []
     assert told["sharpness_matched"] is False  # these dockings hold no matched map
@@ -284,10 +285,14 @@ def test_steering_together_with_early_stopping(embedded_case, tmp_path) -> None:
 
 
 def test_evaluations_are_counted(stopped, whole) -> None:
-    """One for each step of each sample after the warm-up; the warm-up's are the target's."""
+    """One for each step of each sample after the warm-up and, in coarse maps, one more for each of the two local ones.
+
+    The warm-up's are the target's.
+    """
     for name in CLASSES:
-        assert record(whole, name)["evaluations"] == N_SAMPLES * 7
-        assert record(stopped, name)["evaluations"] == N_SAMPLES + 3 * 6 == len(losses(stopped, name))
+        assert record(whole, name)["evaluations"] == N_SAMPLES * (7 + 2)
+        assert len(losses(stopped, name)) == N_SAMPLES + 3 * 6
+        assert record(stopped, name)["evaluations"] == N_SAMPLES + 3 * (6 + 2)
         assert record(whole, name)["shared_evaluations"] == N_SAMPLES * 9
 
 
