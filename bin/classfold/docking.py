@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,7 +96,7 @@ def _fft_length(at_least: int) -> int:
         length += 1
 
 
-def _coarse_grid(grid: Grid, voxel_size_angstrom: float) -> Grid:
+def coarse_grid(grid: Grid, voxel_size_angstrom: float) -> Grid:
     """A grid of larger voxels around a map, with a margin of a voxel or more on every side."""
     edges = [(n - 1) * grid.voxel_size_angstrom for n in grid.shape_zyx]
     n_z, n_y, n_x = (_fft_length(math.ceil(edge / voxel_size_angstrom) + 3) for edge in edges)
@@ -112,7 +113,7 @@ def overlap_field(source: Field, resolution_angstrom: float, wanted_angstrom: fl
     ``voxels`` is the number of voxels per wanted resolution.
     """
     variance = 2 * gaussian_sigma(wanted_angstrom) ** 2 - gaussian_sigma(resolution_angstrom) ** 2
-    return blurred(source, _coarse_grid(source.grid, wanted_angstrom / voxels), math.sqrt(variance))
+    return blurred(source, coarse_grid(source.grid, wanted_angstrom / voxels), math.sqrt(variance))
 
 
 def splat(points: Tensor, weights: Tensor, grid: Grid) -> Tensor:
@@ -135,16 +136,24 @@ def splat(points: Tensor, weights: Tensor, grid: Grid) -> Tensor:
     return density.view(len(points), n_z, n_y, n_x)
 
 
-def search(model: RigidModel, field: Field, rotations: Tensor) -> tuple[Poses, Tensor]:
+def search(
+    model: RigidModel,
+    field: Field,
+    rotations: Tensor,
+    allows: Callable[[Tensor, Grid], Tensor] | None = None,
+) -> tuple[Poses, Tensor]:
     """Best translation of each rotation ``(k, 3, 3)`` and its overlap ``(k,)``.
 
-    The overlap at all translations is ``F^-1(conj(F(model)) F(map))``.
+    The overlap at all translations is ``F^-1(conj(F(model)) F(map))``. ``allows`` says to which voxels rotated models
+    may be moved, (b, z, y, x); a rotation with none has an overlap of minus infinity.
     """
     target = torch.fft.rfftn(field.values)
     found = []
     for batch in rotations.split(max(1, VALUES_PER_BATCH // field.values.numel())):
         model_transform = torch.fft.rfftn(splat(model.points @ batch.mT, model.weights, field.grid), dim=(1, 2, 3))
         overlaps = torch.fft.irfftn(model_transform.conj() * target, s=field.grid.shape_zyx, dim=(1, 2, 3))
+        if allows is not None:
+            overlaps = overlaps.masked_fill(~allows(batch, field.grid), -torch.inf)
         found.append(overlaps.flatten(1).max(1))
     index = torch.cat([best.indices for best in found])
     _, n_y, n_x = field.grid.shape_zyx
@@ -154,12 +163,12 @@ def search(model: RigidModel, field: Field, rotations: Tensor) -> tuple[Poses, T
     return poses, torch.cat([best.values for best in found])
 
 
-def _step_lengths(first: float, last: float, count: int) -> Tensor:
+def step_lengths(first: float, last: float, count: int) -> Tensor:
     """Steps in Å that shrink along half a cosine."""
     return last + (first - last) * (1 + torch.cos(torch.linspace(0, math.pi, count))) / 2
 
 
-def _source_field(density_map: DensityMap, device: str) -> Field:
+def source_field(density_map: DensityMap, device: str) -> Field:
     """The map in units of its standard deviation, its background (the median of the box's faces) at zero."""
     density = torch.tensor(density_map.density, dtype=torch.float32, device=device)
     faces = [density.select(axis, side).flatten() for axis in range(3) for side in (0, -1)]
@@ -218,7 +227,7 @@ def dock(
     """
     check_size(len(coordinates), density_map)
     model = rigid_model(torch.as_tensor(coordinates).double(), torch.as_tensor(weights).double()).to(device)
-    source = _source_field(density_map, device)
+    source = source_field(density_map, device)
     wanted = max(resolution_angstrom, DOCKING_RESOLUTION_ANGSTROM)
     coarse, n_rotations = covering(model, wanted)
     # Every coarse number below follows the search, every fine one the docking resolution.
@@ -228,23 +237,24 @@ def dock(
     best = overlaps.topk(min(N_SHORTLISTED, n_rotations)).indices
     best = best[distinct(thinned, poses.take(best), overlaps[best], coarse, N_REFINED)]
     field = overlap_field(source, resolution_angstrom, coarse, 4)
-    steps = _step_lengths(coarse / 8, coarse / 160, 40)
+    steps = step_lengths(coarse / 8, coarse / 160, 40)
     poses, overlaps = ascend(thinned, poses.take(best), field, steps)
     poses = poses.take(distinct(model, poses, overlaps, wanted, N_POSES))
     field = overlap_field(source, resolution_angstrom, wanted, 5)
-    poses, _ = ascend(model, poses, field, _step_lengths(wanted / 27, wanted / 2000, 40))
-    scores = _scores(model, poses, source, resolution_angstrom)
+    poses, _ = ascend(model, poses, field, step_lengths(wanted / 27, wanted / 2000, 40))
+    scores = correlations(model, poses, source, resolution_angstrom, wanted)
     return [
         _in_given_frame(model, poses.rotation[i], poses.translation[i], float(scores[i]))
         for i in distinct(model, poses, scores, wanted, N_POSES)
     ]
 
 
-def _scores(model: RigidModel, poses: Poses, source: Field, resolution_angstrom: float) -> Tensor:
-    """Correlation ``(k,)`` inside the model's mask at the docking resolution."""
-    wanted = max(resolution_angstrom, DOCKING_RESOLUTION_ANGSTROM)
+def correlations(
+    model: RigidModel, poses: Poses, source: Field, resolution_angstrom: float, wanted: float
+) -> Tensor:
+    """Correlation ``(k,)`` inside the model's mask at the wanted resolution."""
     variance = gaussian_sigma(wanted) ** 2 - gaussian_sigma(resolution_angstrom) ** 2
-    fine = _coarse_grid(source.grid, wanted / 4)
+    fine = coarse_grid(source.grid, wanted / 4)
     # A Gaussian narrower than half a voxel cannot be sampled; such a map is as blurred as it is wanted.
     narrow = math.sqrt(max(variance, 0.0)) < source.grid.voxel_size_angstrom / 2
     field = source if narrow else blurred(source, fine, math.sqrt(variance))

@@ -7,11 +7,12 @@ it; how many parts there are is for the map to decide, so that several divisions
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 from sklearn.cluster import SpectralClustering
 
-NEAR_ANGSTROM = 7.0
+NEAR_ANGSTROM = 6.0
 """Width of the Gaussian of the distance: twice as far, a pair counts for little."""
 RIGID_ANGSTROM = 1.0
 """Width of the Gaussian of the distance's variation over the ensemble."""
@@ -20,8 +21,8 @@ SURE_ANGSTROM = 5.0
 MOST_DOMAINS = 4
 LEAST_RESIDUES = 20
 """A smaller part has too little shape of its own to be docked."""
-VOTERS = 15
-"""Residues along the chain of which the majority decides, so that a part is not cut by a few that touch another."""
+SHORTEST_RUN = 15
+"""Consecutive residues that a part takes from a chain at least: fewer hang on those before and after them."""
 
 
 def affinity(ensemble: np.ndarray, predicted_error_angstrom: np.ndarray | None = None) -> np.ndarray:
@@ -54,7 +55,7 @@ def divisions(affinities: np.ndarray, chain: np.ndarray) -> list[np.ndarray]:
     by_chain = np.unique(chain, return_inverse=True)[1]
     candidates = [by_chain] + [_clustered(affinities, number) for number in range(2, MOST_DOMAINS + 1)]
     for labels in candidates:
-        merged = _without_small(_majority(labels, chain), affinities)
+        merged = _without_small(_without_short_runs(labels, chain, affinities), affinities)
         if merged.max() > 0 and not any(np.array_equal(merged, other) for other in found):
             found.append(merged)
     return found
@@ -69,15 +70,27 @@ def _clustered(affinities: np.ndarray, number: int) -> np.ndarray:
     return clustering.fit(affinities + 1e-6).labels_.astype(np.int64)
 
 
-def _majority(labels: np.ndarray, chain: np.ndarray) -> np.ndarray:
-    """Labels (n,) that most of the residues around each one have, in its own chain."""
-    belongs = np.eye(labels.max() + 1)[labels]
-    voted = labels.copy()
-    for name in np.unique(chain):
-        own = np.flatnonzero(chain == name)
-        votes = uniform_filter1d(belongs[own], min(VOTERS, len(own)), axis=0, mode="nearest")
-        voted[own] = votes.argmax(1)
-    return voted
+def _without_short_runs(labels: np.ndarray, chain: np.ndarray, affinities: np.ndarray) -> np.ndarray:
+    """Labels (n,) with each short run, the shortest first, joined to whichever of its neighbours' parts holds it best.
+
+    A run is of consecutive residues of one chain in one part; one that is a whole chain stays.
+    """
+    labels = labels.copy()
+    while True:
+        ends = np.flatnonzero((labels[1:] != labels[:-1]) | (chain[1:] != chain[:-1])) + 1
+        runs = [range(first, end) for first, end in pairwise([0, *ends.tolist(), len(labels)])]
+        short = [run for run in runs if len(run) < SHORTEST_RUN and _neighbours(run, labels, chain)]
+        if not short:
+            return labels
+        run = min(short, key=len)
+        held = {part: affinities[run][:, labels == part].sum() for part in _neighbours(run, labels, chain)}
+        labels[run] = max(held, key=lambda part: held[part])
+
+
+def _neighbours(run: range, labels: np.ndarray, chain: np.ndarray) -> list[int]:
+    """Parts of the residues before and after a run in its chain."""
+    beside = [i for i in (run.start - 1, run.stop) if 0 <= i < len(labels) and chain[i] == chain[run.start]]
+    return labels[beside].tolist()
 
 
 def _without_small(labels: np.ndarray, affinities: np.ndarray) -> np.ndarray:
