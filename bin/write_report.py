@@ -9,11 +9,12 @@ A stage that left nothing is shown as such, so that a report can be had of an un
 
 Example:
 
-    write_report.py --folder stages --parameters params.json --output results
+    write_report.py --folder stages --parameters params.json --samplesheet checked.json --output results
 """
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,6 +23,14 @@ from classfold.records import read_json
 from classfold.report.gather import gather_run
 from classfold.report.page import render
 from classfold.report.summary import write_summary
+
+
+def read_given(path: Path | None) -> dict[str, Any]:
+    """A JSON object that may be left out."""
+    try:
+        return read_json(path) if path is not None else {}
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON ({error}); give the run's own file, a JSON object") from error
 
 
 @click.command(help=__doc__, context_settings={"show_default": True})
@@ -37,19 +46,20 @@ from classfold.report.summary import write_summary
     help="JSON file with the parameters and versions of the run, to be shown.",
 )
 @click.option(
+    "--samplesheet",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="JSON file of CHECK_INPUT, for what the samplesheet says of the classes: their populations.",
+)
+@click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
     help="Folder for report.html, summary.csv and summary.json.",
 )
-def main(folder: Path, parameters: Path | None, output: Path) -> None:
-    try:
-        shown = read_json(parameters) if parameters is not None else {}
-    except ValueError as error:
-        raise InputError(
-            f"{parameters} is not JSON ({error}); give the run's parameters as a JSON object"
-        ) from error
-    run = gather_run(folder, shown)
+def main(folder: Path, parameters: Path | None, output: Path, samplesheet: Path | None = None) -> None:
+    shown, checked = read_given(parameters), read_given(samplesheet)
+    populations = {(row["target"], row["class"]): row["population"] for row in checked.get("rows", [])}
+    run = gather_run(folder, shown, populations)
     output.mkdir(parents=True, exist_ok=True)
     rows = write_summary(run, output)
     page = output / "report.html"

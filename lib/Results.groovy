@@ -9,7 +9,7 @@ import nextflow.file.FileHelper
 class Results {
 
     private static final List<String> KEPT = ['cif', 'csv', 'json', 'png']
-    private static final List<String> SHOWN = ['target', 'class', 'n_samples', 'n_finished', 'cc_mask', 'unguided_cc_mask', 'clashes', 'confidence',
+    private static final List<String> SHOWN = ['target', 'class', 'population', 'n_samples', 'n_finished', 'cc_mask', 'unguided_cc_mask', 'clashes', 'confidence',
         'best_ca_rmsd_angstrom', 'unguided_ca_rmsd_angstrom', 'n_warnings']
 
     /** adk.open.map -> adk/open/map; models and samples of a class go to its own folder. */

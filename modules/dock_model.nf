@@ -7,13 +7,13 @@ process DOCK_MODEL {
     tuple val(target), val(class_name), path(map), path(initial_model), path(sequence), path(embedding)
 
     output:
-    tuple val(target), val(class_name), path("${target}.${class_name}.docking"), emit: docking
+    tuple val(target), val(class_name), path("${target}.${class_name}.docking"), path('flipped/*.map', arity: '0..*'), emit: docking
 
     script:
     def model = initial_model ? "--initial-model $initial_model" : "--embedding $embedding"
     """
-    dock_model.py --map $map $model --sequence $sequence ${Options.join(params, ['seed', 'device'])} \\
-        --output ${target}.${class_name}.docking
+    dock_model.py --map $map $model --sequence $sequence ${Options.join(params, ['seed', 'device', 'fix_hand'])} \\
+        --flipped-map flipped/${target}.${class_name}.map --output ${target}.${class_name}.docking
     """
 
     stub:

@@ -6,6 +6,7 @@ process WRITE_REPORT {
     val fingerprint
     path folders, stageAs: 'stages/*'
     path parameters
+    path checked
 
     output:
     path 'report.html', emit: report
@@ -14,7 +15,7 @@ process WRITE_REPORT {
 
     script:
     """
-    write_report.py --folder stages --parameters $parameters --output .
+    write_report.py --folder stages --parameters $parameters --samplesheet $checked --output .
     """
 
     stub:

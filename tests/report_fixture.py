@@ -59,6 +59,11 @@ def _write_class(
         "score": 0.71,
         "margin": 0.23,
         "mirror_score": 0.55,
+        "hand": "right",
+        "hand_lead": 4.4,
+        "flipped": False,
+        "explained_density": 0.93,
+        "atoms_in_density": 0.97,
         "warnings": [],
         "seed": 1,
     }

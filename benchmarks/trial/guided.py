@@ -114,7 +114,7 @@ class Trial:
             ),
             cloud=Cloud(*(torch.from_numpy(part).to(docked) for part in cloud)),
             n_independent=float(kept.sum()) * voxel**3 / resolution_angstrom**3,
-            docked=docked,
+            docked=docked[None],
             docked_atoms=mask.clone(),
         )
 

@@ -9,7 +9,7 @@ part is refined again in what the others leave, at a finer resolution. Parts are
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -20,16 +20,12 @@ from classfold.density import Grid, gaussian_sigma
 from classfold.docking import (
     DOCKING_RESOLUTION_ANGSTROM,
     N_SHORTLISTED,
-    coarse_grid,
-    correlations,
     covering,
     dock,
-    overlap_field,
     search,
-    source_field,
-    step_lengths,
 )
 from classfold.maps import DensityMap
+from classfold.pose_scores import coarse_grid, correlations, overlap_field, source_field, step_lengths
 from classfold.rigid_fit import Field, Poses, RigidModel, ascend, blurred, distinct, rigid_model, summed_density
 from classfold.rotations import random_rotation, super_fibonacci
 from classfold.superposition import apply_pose

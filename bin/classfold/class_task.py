@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,9 +34,14 @@ class ClassTask:
     n_independent: float
     """Volume within the contour in units of the resolution cubed: how many independent observations the map holds."""
     docked: Tensor
-    """(n_atoms, 3) docked model in Å in the map's frame, zero where it lacks an atom."""
+    """(n_poses, n_atoms, 3) docked model in Å in the map's frame, zero where it lacks an atom: once, or in each of
+    the poses that the map does not tell apart."""
     docked_atoms: Tensor
     """(n_atoms,) 1 for the atoms that the docked model has."""
+
+    def place(self, sample: int) -> Tensor:
+        """(n_atoms, 3) where a sample, counted from 0, begins: the samples take turns among the poses."""
+        return self.docked[sample % len(self.docked)]
 
 
 def read_class(map_folder: Path, docking_folder: Path, topology: Topology, atom_mask: Tensor) -> ClassTask:
@@ -63,7 +69,7 @@ def read_class(map_folder: Path, docking_folder: Path, topology: Topology, atom_
     enclosed = float(record["enclosed_volume_angstrom3"])
     # A map that shows half of the molecule must not pull all of it together there.
     mass = np.clip(enclosed / float(record["expected_volume_angstrom3"]), *MASS_RANGE)
-    docked, docked_atoms = _read_docked(docking_folder / "docked.cif", topology, atom_mask)
+    docked, docked_atoms = _read_docked(docking_folder / "docked.cif", _moves(docking), topology, atom_mask)
     return ClassTask(
         name=str(record["class"]),
         target_map=target_map,
@@ -78,7 +84,19 @@ def _tensor(array: np.ndarray, like: Tensor) -> Tensor:
     return torch.tensor(array, dtype=torch.float32, device=like.device)
 
 
-def _read_docked(path: Path, topology: Topology, atom_mask: Tensor) -> tuple[Tensor, Tensor]:
+def _moves(docking: dict[str, Any]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rotation and translation from the best pose of a docking to each that fits as well, itself first."""
+    poses = [
+        (np.array(pose["rotation"]), np.array(pose["translation_angstrom"]))
+        for pose in docking["poses"][: docking["n_ambiguous"]]
+    ]
+    first, shift = poses[0]
+    return [(rotation @ first.T, there - rotation @ first.T @ shift) for rotation, there in poses]
+
+
+def _read_docked(
+    path: Path, moves: list[tuple[np.ndarray, np.ndarray]], topology: Topology, atom_mask: Tensor
+) -> tuple[Tensor, Tensor]:
     docked = read_model(path)
     ours, theirs = match_atoms(topology, docked)
     if len(ours) < MIN_DOCKED_ATOMS:
@@ -86,8 +104,9 @@ def _read_docked(path: Path, topology: Topology, atom_mask: Tensor) -> tuple[Ten
             f"{path} shares {len(ours)} atoms with the sequence of {topology.target}; "
             "give an initial model of the same molecule, or none"
         )
-    reference = atom_mask.new_zeros((len(atom_mask), 3))
-    reference[ours] = torch.from_numpy(docked.coordinates[theirs]).to(reference)
+    reference = atom_mask.new_zeros((len(moves), len(atom_mask), 3))
+    for place, (rotation, translation) in zip(reference, moves, strict=True):
+        place[ours] = torch.from_numpy(docked.coordinates[theirs] @ rotation.T + translation).to(reference)
     has_atom = torch.zeros_like(atom_mask)
     has_atom[ours] = 1.0
     return reference, has_atom

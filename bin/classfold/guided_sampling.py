@@ -117,7 +117,7 @@ class GuidedSampler:
         seeds = [self.seeds[particle.sample] for particle in particles]
         frame = Frame(
             self.run.prior.atom_mask,
-            torch.stack([self.tasks[particle.task].docked for particle in particles]),
+            torch.stack([self.tasks[particle.task].place(particle.sample) for particle in particles]),
             torch.stack([self.tasks[particle.task].docked_atoms for particle in particles]),
             self.correct,
         )

@@ -6,6 +6,7 @@ would refuse after hours in a queue is refused here.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Callable
@@ -32,6 +33,9 @@ VOXEL_SIZE_LIMITS_ANGSTROM = (0.2, 10.0)
 NYQUIST_TOLERANCE = 0.02
 """Relative: programs report a resolution at Nyquist with a pixel size rounded to two digits."""
 
+PIXEL_SIZE_TOLERANCE = 0.01
+"""Relative: the pixel size of a microscope is rarely known better."""
+
 
 class FirstRow(NamedTuple):
     """What the first row of a target says, which the others have to agree with."""
@@ -50,6 +54,9 @@ class Check:
     """(row, column) to the place that was looked at."""
     allow_msa_server: bool = False
     problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    places: dict[bytes, str] = field(default_factory=dict)
+    """Digest of the densities of a map to the row and column that named it first."""
 
     def add(self, row: Row, column: str, sentence: str) -> None:
         """Note one error."""
@@ -92,6 +99,7 @@ def check_rows(rows: list[Row], check: Check) -> list[dict[str, Any]]:
         _check_names(row, seen, check)
         resolution = _resolution(row, check)
         contour = _contour(row, check)
+        population = _population(row, check)
         _check_maps(row, resolution, contour, check)
         _check_molecule(row, first_rows, check)
         model = check.file_of(row, "initial_model")
@@ -104,6 +112,7 @@ def check_rows(rows: list[Row], check: Check) -> list[dict[str, Any]]:
                 **cells,
                 "resolution": resolution,
                 "contour": contour,
+                "population": population,
                 "msa": _msa(row),
             }
         )
@@ -162,6 +171,25 @@ def _contour(row: Row, check: Check) -> float | None:
     return _number(row, "contour", check) if row.cells.get("contour") else None
 
 
+def _population(row: Row, check: Check) -> float | None:
+    """The class's share of the particles, if given."""
+    value = _number(row, "population", check) if row.cells.get("population") else None
+    if value is not None and not 0 <= value <= 1:
+        sentence = f"{value:g} is no share of the particles, which lies between 0 and 1"
+        check.add(row, "population", f"{sentence}; write 0.25 for a quarter of them")
+        return None
+    return value
+
+
+def _check_pixel_size(row: Row, source: SourceMap, check: Check) -> None:
+    """A pixel size in the sheet is what the user believes; the map's header is what is used."""
+    value = _number(row, "pixel_size", check) if row.cells.get("pixel_size") else None
+    if value is not None and not np.allclose(source.voxel_size_angstrom, value, rtol=PIXEL_SIZE_TOLERANCE):
+        shown = " x ".join(f"{size:g}" for size in source.voxel_size_angstrom)
+        sentence = f"{value:g} Å, but the header of {source.name} says {shown} Å, which is what is used"
+        check.add(row, "pixel_size", f"{sentence}; correct the one that is wrong, or leave the cell empty")
+
+
 def _read_map(row: Row, column: str, check: Check) -> SourceMap | None:
     """The map of a cell; each file is read once however many rows name it."""
     path = check.file_of(row, column)
@@ -181,12 +209,26 @@ def _read_map(row: Row, column: str, check: Check) -> SourceMap | None:
     return source
 
 
+def _notice_twins(row: Row, column: str, source: SourceMap, check: Check) -> None:
+    """Warn of a map or half map whose densities were given before, under whatever name."""
+    digest = hashlib.sha256(np.ascontiguousarray(source.density).data).digest()
+    place = f"row {row.number}, column {column}"
+    first = check.places.setdefault(digest, place)
+    if first != place:
+        check.warnings.append(
+            f"{place}: {source.name} holds the same densities as the map in {first}; two classes, or two half maps, "
+            f"of one map say nothing about each other: look whether one of the paths is wrong."
+        )
+
+
 def _check_maps(row: Row, resolution: float | None, contour: float | None, check: Check) -> None:
     """The map by itself, then what has to agree with it."""
     if not row.cells["map"]:
         check.add(row, "map", "the map is missing; give an MRC file")
     source = _read_map(row, "map", check)
     if source is not None:
+        _check_pixel_size(row, source, check)
+        _notice_twins(row, "map", source, check)
         nyquist = 2 * float(source.voxel_size_angstrom.max())
         if resolution is not None and resolution < nyquist * (1 - NYQUIST_TOLERANCE):
             sentence = f"{resolution:g} Å is finer than a pixel size of {nyquist / 2:g} Å can hold (Nyquist: "
@@ -208,6 +250,9 @@ def _check_maps(row: Row, resolution: float | None, contour: float | None, check
         part = _read_map(row, column, check)
         if part is None or shape is None or size is None:
             continue
+        # One mask may serve all classes.
+        if column != "mask":
+            _notice_twins(row, column, part, check)
         if part.density.shape != shape:
             sentence = f"its box is {_box(part.density.shape)}, the map's is {_box(shape)}"
             check.add(row, column, f"{sentence}; give one of the same box")

@@ -14,7 +14,7 @@ import numpy as np
 
 from classfold.density import Grid
 from classfold.errors import InputError
-from classfold.mrc_format import read_mrc, write_mrc
+from classfold.mrc_format import read_header, read_mrc, write_mrc
 
 VOXEL_SIZE_LIMITS_ANGSTROM = (0.1, 20.0)
 ANGLE_TOLERANCE_DEGREES = 0.1
@@ -107,6 +107,17 @@ def read_map(path: Path) -> SourceMap:
         mode=int(header["mode"]),
         name=path.name,
     )
+
+
+def read_voxel_size(path: Path) -> np.ndarray:
+    """Voxel size along x, y, z in Å, shape (3,), by the header alone.
+
+    Raises
+    ------
+    InputError
+        If the file is no MRC file, or states a voxel size that is not sane.
+    """
+    return _voxel_size(read_header(path), Path(path))
 
 
 def read_canonical(path: Path) -> DensityMap:

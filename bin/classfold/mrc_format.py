@@ -47,8 +47,6 @@ def read_mrc(path: Path) -> MrcContent:
         If the file is missing, empty, truncated, no MRC volume, or of a mode that holds no real densities.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"Map {path} does not exist; give the path of an MRC file.")
     try:
         with _open(path) as stream:
             header = _read_header(stream, path)
@@ -67,8 +65,26 @@ def read_mrc(path: Path) -> MrcContent:
     return MrcContent(header, np.frombuffer(data, dtype).reshape(shape))
 
 
+def read_header(path: Path) -> np.void:
+    """The header alone, as in :class:`MrcContent`: what a file says of itself, without the time to read its voxels.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, or does not begin with an MRC header.
+    """
+    path = Path(path)
+    try:
+        with _open(path) as stream:
+            return _read_header(stream, path)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"Map {path.name} cannot be read ({error}); copy the file again.") from error
+
+
 def _open(path: Path) -> Any:
     """A stream of the uncompressed bytes."""
+    if not path.is_file():
+        raise InputError(f"Map {path} does not exist; give the path of an MRC file.")
     with path.open("rb") as stream:
         magic = stream.read(3)
     if magic[:2] == b"\x1f\x8b":

@@ -13,11 +13,14 @@ from safetensors.torch import load_file
 from sample_guided import main
 
 from classfold.class_task import MASS_RANGE, read_class
+from classfold.docking import Pose
 from classfold.errors import InputError
 from classfold.maps import read_canonical, write_map
 from classfold.records import read_json, write_json
-from classfold.structure import Topology
+from classfold.rotations import random_rotation
+from classfold.structure import Topology, read_model
 from tests.random_prior import write_random_weights
+from tests.stage_folders import write_docking_record
 from tests.stages.conftest import CENTRE, CLASSES
 
 N_SAMPLES = 6
@@ -120,7 +123,8 @@ def test_what_a_map_shows_of_the_molecule_is_the_mass_of_its_cloud(embedded_case
     assert float(task.cloud.mass.sum()) == pytest.approx(mass)
     assert task.n_independent == pytest.approx(enclosed / 6.0**3)
     assert task.target_map.mask is None
-    assert task.docked_atoms.sum() == topology.n_atoms and task.docked[-2:].abs().max() == 0
+    assert task.docked_atoms.sum() == topology.n_atoms and task.docked.shape == (1, topology.n_atoms + 2, 3)
+    assert task.docked[:, -2:].abs().max() == 0
 
 
 def test_a_users_mask_goes_with_the_map(embedded_case, tmp_path) -> None:
@@ -133,6 +137,38 @@ def test_a_users_mask_goes_with_the_map(embedded_case, tmp_path) -> None:
     docking = embedded_case.folder / "small.one.docking"
     mask = read_class(folder, docking, topology, torch.ones(topology.n_atoms)).target_map.mask
     torch.testing.assert_close(mask, torch.from_numpy(soft).clip(0, 1))
+
+
+@pytest.fixture()
+def two_poses(embedded_case, tmp_path) -> Path:
+    """A docking whose second pose is turned by half about the z axis through the middle of the map, and 14 Å higher."""
+    docking = tmp_path / "small.one.docking"
+    shutil.copytree(embedded_case.folder / "small.one.docking", docking)
+    first = Pose(random_rotation(3, torch.float64).numpy(), np.array([5.0, -8.0, 2.0]), 0.8, 0.8)
+    turn = np.diag([-1.0, -1.0, 1.0])
+    shift = np.array([2 * CENTRE[0], 2 * CENTRE[1], 14.0])
+    second = Pose(turn @ first.rotation, turn @ first.translation_angstrom + shift, 0.8, 0.8)
+    write_docking_record(docking, "small", "one", [first, second])
+    return docking
+
+
+def test_poses_that_the_map_does_not_tell_apart_are_the_docked_model_moved(embedded_case, two_poses) -> None:
+    topology = Topology.read(embedded_case.sequence)
+    task = read_class(embedded_case.folder / "small.one.map", two_poses, topology, torch.ones(topology.n_atoms))
+    docked = torch.from_numpy(read_model(two_poses / "docked.cif").coordinates).float()
+    there = docked * torch.tensor([-1, -1, 1]) + torch.tensor([2 * CENTRE[0], 2 * CENTRE[1], 14.0])
+    torch.testing.assert_close(task.docked, torch.stack([docked, there]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(task.place(2), task.docked[0])
+    torch.testing.assert_close(task.place(5), task.docked[1])
+
+
+def test_samples_are_spread_over_poses_that_fit_equally_well(embedded_case, two_poses, tmp_path) -> None:
+    given = arguments(embedded_case, tmp_path, "one", options=("--early-stop", "off"))
+    given[given.index("--docking") + 1] = str(two_poses)
+    CliRunner().invoke(main, given, catch_exceptions=False)
+    height = samples(tmp_path, "one").mean(1)[:, 2]
+    # The map pulls those of the second pose back, but not all the way in so few steps.
+    assert height[1::2].min() > height[0::2].max() + 3
 
 
 def test_samples_are_in_the_frame_of_their_map(whole) -> None:

@@ -161,6 +161,22 @@ def test_results_of_before_samples_were_stopped_are_still_shown(tmp_path):
     assert "global from step 100 to 149" in text
 
 
+def test_populations_of_the_samplesheet_are_shown(two_classes, tmp_path):
+    checked = tmp_path / "checked.json"
+    shares = {"closed": 0.731, "open": None}
+    rows = [{"target": "adk", "class": name, "population": share} for name, share in shares.items()]
+    checked.write_text(json.dumps({"rows": rows}))
+    assert "of the particles." not in report(two_classes, tmp_path / "without")
+    arguments = ["--folder", str(two_classes), "--samplesheet", str(checked), "--output", str(tmp_path)]
+    assert CliRunner().invoke(main, arguments, catch_exceptions=False).exit_code == 0
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert text.count("73.1 %") == 2 and "The class holds 73.1 % of the particles." in text
+    table = pd.read_csv(tmp_path / "summary.csv").set_index("class")["population"]
+    assert table["closed"] == 0.731 and pd.isna(table["open"])
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert [entry["population"] for entry in summary["classes"]] == [0.731, None]
+
+
 def test_nothing_to_report_is_refused(tmp_path):
     with pytest.raises(InputError, match=re.escape(str(tmp_path))):
         main.callback(tmp_path, None, tmp_path)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from classfold.errors import InputError
-from classfold.maps import DensityMap, read_canonical, read_map, write_map
+from classfold.maps import DensityMap, read_canonical, read_map, read_voxel_size, write_map
 from tests.mrc_files import mrc_bytes
 
 VOXEL = (1.5, 1.5, 1.5)
@@ -175,6 +175,18 @@ def test_data_that_make_no_sense_are_refused(tmp_path, density):
     for content, words in cases.items():
         with pytest.raises(InputError, match=words):
             read_bytes(tmp_path, content)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_the_voxel_size_is_read_from_the_header_alone(tmp_path, density, pack):
+    path = tmp_path / "map.mrc"
+    path.write_bytes(pack(mrc_bytes(density, (1.1, 1.2, 1.3), axis_order="zxy")[:1024]))
+    np.testing.assert_allclose(read_voxel_size(path), [1.1, 1.2, 1.3], rtol=1e-6)
+    path.write_bytes(b"no header")
+    with pytest.raises(InputError, match="9 bytes"):
+        read_voxel_size(path)
+    with pytest.raises(InputError, match="does not exist"):
+        read_voxel_size(tmp_path / "absent.mrc")
 
 
 def test_a_missing_map_and_a_folder_are_refused(tmp_path):

@@ -185,10 +185,14 @@ def class_result(**records) -> ClassResult:
 
 def test_what_is_far_from_the_expected_volume_or_mirrored_is_said(tmp_path):
     volumes = {"enclosed_volume_angstrom3": 9000.0, "expected_volume_angstrom3": 30000.0}
-    docking = {"model": "m", "score": 0.5, "margin": 0.01, "mirror_score": 0.6, "poses": []}
+    docking = {"model": "m", "score": 0.5, "margin": 0.01, "poses": [], "hand": "mirrored", "hand_lead": -4.2}
+    docking |= {"flipped": True, "explained_density": 0.55, "atoms_in_density": 0.98}
     result = class_result(folder=tmp_path, map=volumes, docking=docking)
     assert any("look at the contour" in sentence for sentence in map_sentences(result))
-    assert any("check the map's hand" in sentence for sentence in docking_sentences(result))
+    said = docking_sentences(result)
+    assert "The map's hand is wrong (4.2 standard errors between model and mirror image)." in said
+    assert any("flipped along z" in sentence for sentence in said)
+    assert any("explains 55 % of the density above the contour, and 98 % of its atoms" in sentence for sentence in said)
 
 
 def test_a_class_without_models_has_its_row_and_its_reasons(tmp_path):

@@ -100,13 +100,22 @@ def assert_refused(result: subprocess.CompletedProcess[str], *words: str) -> Non
 def test_help_names_every_command(classfold: Run, options: list[str]) -> None:
     result = classfold(*options)
     assert result.returncode == 0
-    for command in ("run", "weights", "setup", "test", "lint", "bench"):
+    for command in ("run", "weights", "import", "setup", "test", "lint", "bench"):
         assert f"./classfold {command}" in result.stdout
 
 
 def test_unknown_words_are_refused(classfold: Run) -> None:
     assert_refused(classfold("fold"), "unknown command 'fold'", "run", "--help")
     assert_refused(classfold("setup", "everything"), "'everything'", "run, test or train")
+
+
+def test_import_starts_its_script_in_the_users_folder(classfold: Run, tmp_path: Path) -> None:
+    program = '#!/bin/sh\nif [ "$1" = -c ]; then exit; fi\necho "arguments: $*"\necho "folder: $PWD"\n'
+    python = write_program(tmp_path / "python", program)
+    options = ["relion", "Class3D/job012", "--sequence", "adk.fasta"]
+    result = classfold("import", *options, CLASSFOLD_PYTHON=str(python))
+    assert f"arguments: {ROOT}/bin/import_classes.py {' '.join(options)}" in result.stdout, result.stderr
+    assert f"folder: {tmp_path}" in result.stdout
 
 
 @pytest.mark.parametrize("name", ["", "no_such_benchmark", "../bin/fetch_weights", "a b", "x;y"])

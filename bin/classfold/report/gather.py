@@ -6,7 +6,8 @@ A stage whose folder is missing leaves ``None`` and a warning: a report on half 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ class ClassResult:
     models: dict[str, Any] | None = None
     scores: pd.DataFrame | None = None
     residues: pd.DataFrame | None = None
+    population: float | None = None
+    """Share of the particles, 0 to 1, as the samplesheet says."""
 
     @property
     def anchor(self) -> str:
@@ -214,8 +217,18 @@ def _read_class(folder: Path, target: str, name: str) -> ClassResult | None:
     )
 
 
-def gather_run(folder: Path, parameters: dict[str, Any]) -> Run:
+def gather_run(
+    folder: Path, parameters: dict[str, Any], populations: Mapping[tuple[str, str], float | None] | None = None
+) -> Run:
     """Read every stage folder under ``folder``.
+
+    Parameters
+    ----------
+    folder : Path
+    parameters : dict
+        Of the run, to be shown.
+    populations : mapping, optional
+        (target, class) to the class's share of the particles.
 
     Raises
     ------
@@ -234,7 +247,8 @@ def gather_run(folder: Path, parameters: dict[str, Any]) -> Run:
             raise InputError(f"{folder} has maps of {target} but no {target}.sequence/target.json; add that folder")
         names = sorted(found[target], key=_natural)
         read = (_read_class(folder, target, name) for name in names)
-        classes = [result for result in read if result is not None]
+        shares = populations or {}
+        classes = [replace(result, population=shares.get((target, result.name))) for result in read if result]
         if classes:
             comparison = _read_comparison(folder / f"{target}.comparison")
             embedding = _record(folder / f"{target}.embedding", "embedding.json")

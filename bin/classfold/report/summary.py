@@ -52,6 +52,11 @@ def n_warnings(target: TargetResult, result: ClassResult) -> int:
 COLUMNS = (
     Column("target", "name of the target", lambda target, _: target.name),
     Column("class", "name of the class", lambda _, result: result.name),
+    Column(
+        "population",
+        "share of the particles in this class, 0 to 1, as the samplesheet says",
+        lambda _, result: result.population,
+    ),
     Column("best_sample", "number of the best sample, from 1", _from("models", "best_sample")),
     Column("n_samples", "samples drawn for this class", lambda _, result: result.n_samples),
     Column(
@@ -101,6 +106,17 @@ COLUMNS = (
     Column("docking_score", "score of the best rigid-body pose", _from("docking", "score")),
     Column("docking_margin", "its lead over the next distinct pose, relative", _from("docking", "margin")),
     Column("docking_mirror_score", "best score in the mirrored map", _from("docking", "mirror_score")),
+    Column("map_hand", "hand of the map as it was given: right, mirrored or undecided", _from("docking", "hand")),
+    Column(
+        "explained_density",
+        "share of the density above the contour that the docked model explains",
+        _from("docking", "explained_density"),
+    ),
+    Column(
+        "atoms_in_density",
+        "share of its atoms that lie in density above the contour",
+        _from("docking", "atoms_in_density"),
+    ),
     Column("n_residues", "residues of the target", lambda target, _: target.record.get("n_residues")),
     Column("n_atoms", "heavy atoms of the target", lambda target, _: target.record.get("n_atoms")),
     Column("weights_label", "which weights made the models", _from("samples", "weights_label")),

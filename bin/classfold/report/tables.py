@@ -85,6 +85,7 @@ def _samples(result: ClassResult) -> Cell:
 def overview_table(run: Run, rows: list[Row]) -> Table:
     """One row per class; columns without any value are left out."""
     has_reference = any(row["best_ca_rmsd_angstrom"] is not None for row in rows)
+    has_population = any(row["population"] is not None for row in rows)
     heads = [
         Head("Target", numeric=False),
         Head("Class", numeric=False),
@@ -98,6 +99,8 @@ def overview_table(run: Run, rows: list[Row]) -> Table:
     ]
     if has_reference:
         heads += [Head("RMSD to known, Å", explained="rmsd"), Head("RMSD unguided, Å", explained="rmsd")]
+    if has_population:
+        heads.append(Head("Particles", explained="population"))
     drawn = []
     for row, result in zip(rows, run.classes, strict=True):
         best, unguided = row["cc_mask"], row["unguided_cc_mask"]
@@ -123,6 +126,9 @@ def overview_table(run: Run, rows: list[Row]) -> Table:
                 _numeric(row["best_ca_rmsd_angstrom"], 2),
                 _numeric(row["unguided_ca_rmsd_angstrom"], 2),
             ]
+        if has_population:
+            share = row["population"]
+            cells.append(Cell(None, "") if share is None else Cell(f"{100 * share:.1f} %", share))
         drawn.append(cells)
     return Table(heads, drawn, sortable=len(drawn) > 1)
 

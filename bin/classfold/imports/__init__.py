@@ -1,0 +1,1 @@
+"""Samplesheets from the folders of other programs' 3D classifications."""
