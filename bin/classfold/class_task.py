@@ -38,10 +38,14 @@ class ClassTask:
     the poses that the map does not tell apart."""
     docked_atoms: Tensor
     """(n_atoms,) 1 for the atoms that the docked model has."""
+    assembled: Tensor | None = None
+    """(n_atoms, 3) model in Å in the map's frame whose parts were docked one by one, where that fits better."""
 
     def place(self, sample: int) -> Tensor:
         """(n_atoms, 3) where a sample, counted from 0, begins: the samples take turns among the poses."""
-        return self.docked[sample % len(self.docked)]
+        # Where every other sample begins at the assembled model, those between take the turns.
+        turn = sample if self.assembled is None else sample // 2
+        return self.docked[turn % len(self.docked)]
 
 
 def read_class(map_folder: Path, docking_folder: Path, topology: Topology, atom_mask: Tensor) -> ClassTask:

@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 import torch
@@ -15,6 +16,15 @@ from .course import Course
 from .population import Stopped, better_half, log_likelihood, resampled, tempered_weights
 from .prior import Confidence
 from .sampler import State
+
+
+class Start(StrEnum):
+    """Where a sample's guided steps begin."""
+
+    DOCKED = "docked"
+    """At the end of the warm-up, placed where the docked model is."""
+    ASSEMBLED = "assembled"
+    """Later and with less noise, at the model whose parts were docked one by one."""
 
 
 @dataclass
@@ -28,6 +38,9 @@ class Particle:
     state: State
     """Of one row, on the CPU."""
     course: Course
+    start: Start
+    first_step: int
+    """The first guided step that it takes."""
     fit: float = float("nan")
     """Correlation with the map when it was last judged."""
     log_likelihood: float = 0.0

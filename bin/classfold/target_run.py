@@ -32,6 +32,8 @@ class SamplingOptions:
     batch_size: int
     """Samples at once; 0 chooses."""
     precision: Precision = EXACT
+    assembled_start: bool = True
+    """Whether every other sample of a class that has an assembled model begins there."""
 
 
 @dataclass(frozen=True)
