@@ -24,7 +24,7 @@ from classfold.guided_sampling import GuidedSampler
 from classfold.population import Selection
 from classfold.precision import MATMULS, Matmul, Precision
 from classfold.samples_output import write_samples
-from classfold.schedule import GuidanceMode
+from classfold.schedule import COARSE_ANGSTROM, GuidanceMode
 from classfold.target_run import SamplingOptions, load_run
 
 
@@ -55,8 +55,11 @@ from classfold.target_run import SamplingOptions, load_run
 @click.option(
     "--guidance",
     type=click.Choice([mode.value for mode in GuidanceMode]),
-    default=GuidanceMode.FAST.value,
-    help="fast: at the denoised sample; mixed: through the network in the local stage; published: as in the paper.",
+    default=GuidanceMode.AUTO.value,
+    help=(
+        "fast: at the denoised sample; mixed: through the network in the local stage; "
+        f"auto: fast, and mixed for maps of {COARSE_ANGSTROM:g} Å and coarser; published: as in the paper."
+    ),
 )
 @click.option(
     "--early-stop",

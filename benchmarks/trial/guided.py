@@ -56,7 +56,7 @@ class Way:
         return self.guidance is GuidanceMode.PUBLISHED
 
 
-OURS = Way("ours", GuidanceMode.FAST, "auto")
+OURS = Way("ours", GuidanceMode.AUTO, "auto")
 PUBLISHED_EXPERIMENTAL = Way("published-experimental", GuidanceMode.PUBLISHED, "experimental")
 PUBLISHED_SYNTHETIC = Way("published-synthetic", GuidanceMode.PUBLISHED, "synthetic")
 

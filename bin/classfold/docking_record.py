@@ -28,6 +28,7 @@ def pose_record(docked: Sequence[Docked], verdict: Verdict, of_given: Verdict) -
         "margin": relative_margin(best.poses),
         "n_ambiguous": verdict.n_ambiguous,
         "found": verdict.found,
+        "lead": verdict.lead,
         "pose_lead": verdict.pose_lead,
         "mirror_score": mirror.score,
         "mirror_detail": mirror.detail,

@@ -44,10 +44,15 @@ class Verdict(NamedTuple):
     """Of the model over its mirror image; negative where the mirror image fits better."""
     pose_lead: float | None
     """Of the best pose over the next distinct one; None if there is no other."""
-    found: bool
-    """Whether anything stands out: the molecule is in the map, in whichever hand."""
+    lead: float
+    """The largest there is: of model or mirror image over the other, or of the best pose of either over its next."""
     n_ambiguous: int
     """Poses that fit equally well, the best included; 1 where the pose is certain."""
+
+    @property
+    def found(self) -> bool:
+        """Whether anything stands out: the molecule is in the map, in whichever hand."""
+        return self.lead > LEAST_LEAD
 
     @property
     def is_certain(self) -> bool:
@@ -75,7 +80,7 @@ def judge(poses: Sequence[Pose], mirror: Sequence[Pose], n_atoms: int, resolutio
         hand=hand,
         hand_lead=hand_lead,
         pose_lead=pose_lead,
-        found=any(lead is not None and lead > LEAST_LEAD for lead in leads),
+        lead=max(lead for lead in leads if lead is not None),
         n_ambiguous=sum(relative_margin([poses[0], pose]) < AMBIGUOUS_MARGIN for pose in poses),
     )
 

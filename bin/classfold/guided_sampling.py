@@ -33,11 +33,12 @@ def make_energies(run: TargetRun, tasks: Sequence[ClassTask]) -> Energies:
     device = run.prior.device
     weights = torch.from_numpy(run.topology.atomic_numbers.astype(np.float32)).to(device)
     local = LocalEnergy([task.target_map for task in tasks], weights)
+    modes = [run.options.guidance.of_map(task.target_map.resolution_angstrom) for task in tasks]
     if run.options.guidance is GuidanceMode.PUBLISHED:
         published = PublishedGlobalEnergy([task.cloud.points for task in tasks])
-        return Energies(published, local, torch.full_like(weights, 1 / len(weights)), run.options.guidance)
+        return Energies(published, local, torch.full_like(weights, 1 / len(weights)), modes)
     global_ = GlobalEnergy([task.cloud for task in tasks], halves_of_residues(run.topology, device))
-    return Energies(global_, local, weights / weights.sum(), run.options.guidance)
+    return Energies(global_, local, weights / weights.sum(), modes)
 
 ASSEMBLED_SIGMA_ANGSTROM = 8.0
 """Most noise that a sample starts with at an assembled model: enough to mend its seams, not to lose its shape."""
@@ -106,7 +107,7 @@ class GuidedSampler:
 
     def _footprint(self) -> Footprint:
         """Memory that a batch is expected to take."""
-        prior, guidance = self.run.prior, self.run.options.guidance
+        prior, modes = self.run.prior, set(self.energies.modes)
         problem = Problem.of_features(
             prior.features,
             n_maps=len(self.tasks),
@@ -114,7 +115,7 @@ class GuidedSampler:
             n_points=max(len(task.cloud.mass) for task in self.tasks),
             n_pseudo_atoms=len(halves_of_residues(self.run.topology, torch.device("cpu")).mass),
         )
-        kind = GuidanceKind(guidance is not GuidanceMode.FAST, guidance is GuidanceMode.PUBLISHED)
+        kind = GuidanceKind(modes != {GuidanceMode.FAST}, self.energies.are_published)
         return guided_footprint(Dimensions.of_model(prior.model), problem, kind, prior.denoises_one_by_one)
 
     def _advance(self, particles: list[Particle], steps: Sequence[NoiseStep]) -> None:

@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from classfold.map_picture import draw_map
-from classfold.map_preparation import MASK_INSIDE
 from classfold.maps import DensityMap, read_canonical, write_map
-from classfold.point_cloud import read_cloud, remove_dust, write_cloud
+from classfold.point_cloud import read_cloud, write_cloud
 from classfold.records import read_json, write_json
 
 
@@ -32,7 +30,9 @@ def middle_z(record: dict[str, Any]) -> float:
 
 
 def flip_map_folder(folder: Path, output: Path, warning: str) -> None:
-    """Write a ``T.C.map`` folder in the other hand: map, half maps, mask, point cloud, picture and record.
+    """Write a ``T.C.map`` folder in the other hand: map, half maps, mask, point cloud and record.
+
+    The picture, the crop and the evidence of the threshold stay those of the map as it was given.
 
     The plane is the middle of the box of the map as it was given, so that the result lies where a viewer's own
     flip along z (``volume flip`` of ChimeraX) puts it.
@@ -53,13 +53,7 @@ def flip_map_folder(folder: Path, output: Path, warning: str) -> None:
     cloud = read_cloud(output / "point_cloud.csv")
     coordinates = cloud.coordinates * [1, 1, -1] + [0, 0, 2 * plane]
     write_cloud(cloud._replace(coordinates=coordinates), output / "point_cloud.csv")
-    density_map = read_canonical(output / "map.mrc")
-    above = density_map.density > record["threshold"]
-    if (output / "mask.mrc").is_file():
-        above &= read_canonical(output / "mask.mrc").density >= MASK_INSIDE
-    title = f"{record['target']}, class {record['class']}, flipped along z"
-    draw_map(density_map, remove_dust(above).kept, record["threshold"], title, output / "map.png")
-    record["origin_angstrom"] = density_map.origin_angstrom.tolist()
+    record["origin_angstrom"] = read_canonical(output / "map.mrc").origin_angstrom.tolist()
     record["flipped_at_z_angstrom"] = plane
     record["warnings"] = [*record["warnings"], warning]
     write_json(record, output / "map.json")

@@ -89,7 +89,7 @@ def write_samples(
         "resamplings": history.resamplings,
         "schedule": {name.rstrip("_"): value for name, value in asdict(run.schedule).items()},
         "steps": run.record.steps,
-        "guidance": str(run.options.guidance),
+        "guidance": str(sampler.energies.modes[index]),
         "early_stop": run.options.selection.early_stop,
         "steering": run.options.selection.steering,
         "physical_guidance": run.options.physics,
