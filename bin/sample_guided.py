@@ -67,6 +67,12 @@ from classfold.target_run import SamplingOptions, load_run
     default="auto",
     help="Stop the worse half of a class's samples three times on the way. auto: unless the guidance is published.",
 )
+@click.option(
+    "--assembled-start",
+    type=click.Choice(["auto", "off"]),
+    default="auto",
+    help="auto: half of a class's samples begin at its assembled model, if it has one, unless the guidance is published.",
+)
 @click.option("--steering", type=click.Choice(["on", "off"]), default="off", help="Resample by the map's likelihood.")
 @click.option(
     "--physical-guidance", type=click.Choice(["on", "off"]), default="off", help="Correct by Boltz's own potentials."
@@ -105,6 +111,7 @@ def main(
 def sampling_options(
     guidance: str,
     early_stop: str,
+    assembled_start: str,
     steering: str,
     physical_guidance: str,
     precision: Matmul,
@@ -120,6 +127,7 @@ def sampling_options(
         physics=physical_guidance == "on",
         batch_size=batch_size,
         precision=Precision(precision, compiles == "on"),
+        assembled_start=assembled_start == "auto" and mode is not GuidanceMode.PUBLISHED,
     )
 
 

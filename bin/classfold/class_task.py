@@ -81,6 +81,7 @@ def read_class(map_folder: Path, docking_folder: Path, topology: Topology, atom_
         n_independent=enclosed / resolution**3,
         docked=docked,
         docked_atoms=docked_atoms,
+        assembled=_read_assembled(docking_folder / "assembled.cif", topology, atom_mask),
     )
 
 
@@ -114,3 +115,18 @@ def _read_docked(
     has_atom = torch.zeros_like(atom_mask)
     has_atom[ours] = 1.0
     return reference, has_atom
+
+
+def _read_assembled(path: Path, topology: Topology, atom_mask: Tensor) -> Tensor | None:
+    """The assembled model (n_atoms, 3), padding at its centre, or None where there is none."""
+    if not path.is_file():
+        return None
+    model = read_model(path)
+    ours, theirs = match_atoms(topology, model)
+    if len(ours) < topology.n_atoms:
+        raise InputError(f"{path} has {len(ours)} of the {topology.n_atoms} atoms of {topology.target}; dock it again")
+    # Samples are centred with their padding.
+    coordinates = torch.from_numpy(model.coordinates[theirs]).to(atom_mask)
+    assembled = coordinates.mean(dim=0).repeat(len(atom_mask), 1)
+    assembled[ours] = coordinates
+    return assembled

@@ -1,4 +1,4 @@
-"""What DOCK_MODEL leaves: docked.cif and docking.json."""
+"""What DOCK_MODEL leaves: docked.cif, assembled.cif and docking.json."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from classfold.assembly import Assembly
 from classfold.docked_models import Docked, best_mirror
 from classfold.docking import Pose, relative_margin
 from classfold.docking_verdict import Verdict
@@ -53,13 +54,19 @@ def _scores(pose: Pose) -> dict[str, float]:
     return {"score": pose.score, "detail": pose.detail}
 
 
-def write_docking(folder: Path, best: Docked, record: Mapping[str, Any], map_name: str) -> None:
-    """Write docked.cif and, last, docking.json."""
+def write_docking(
+    folder: Path, best: Docked, assembly: Assembly | None, record: Mapping[str, Any], map_name: str
+) -> None:
+    """Write docked.cif, assembled.cif where there is one and, last, docking.json."""
     folder.mkdir(parents=True, exist_ok=True)
     # An older record beside a newer model would make a broken run look complete.
-    (folder / "docking.json").unlink(missing_ok=True)
+    for name in ("docking.json", "assembled.cif"):
+        (folder / name).unlink(missing_ok=True)
     facts = {"model": best.path.name, "map": map_name, "score": f"{record['score']:.4f}"}
     write_moved(best.path, folder / "docked.cif", best.poses[0], facts)
+    if assembly is not None:
+        facts["score"] = f"{assembly.score:.4f}"
+        write_moved(best.path, folder / "assembled.cif", assembly, facts)
     if not math.isfinite(record["score"]) or not len(read_model(folder / "docked.cif").coordinates):
         raise RuntimeError(f"{folder / 'docked.cif'} is not a docked model")
     write_json(record, folder / "docking.json")
