@@ -17,14 +17,14 @@ from .global_energy import GlobalEnergy
 from .local_energy import LocalEnergy
 from .map_guide import Energies, MapGuide
 from .memory import Dimensions, Footprint, GuidanceKind, Problem, guided_footprint
-from .particles import ClassHistory, Particle, Start, resample, row, stacked, stop_worse_half
+from .particles import ClassHistory, Particle, resample, row, stacked, stop_worse_half
 from .prior import Confidence
 from .pseudo_atoms import halves_of_residues
 from .published_energy import PublishedGlobalEnergy
 from .random_draws import SampleStreams
 from .sampler import Frame, NoiseStep, State, sample
 from .sampling_record import LossLog
-from .schedule import GuidanceMode
+from .schedule import GuidanceMode, Start
 from .target_run import TargetRun
 
 
