@@ -108,7 +108,9 @@ def padded(trial: Trial, coordinates: np.ndarray) -> torch.Tensor:
     return whole
 
 
-def draw(trial: Trial, given: ClassMap, docked: Sequence[Docked], choice: Choice | None) -> tuple[list, np.ndarray, int]:
+def draw(
+    trial: Trial, given: ClassMap, docked: Sequence[Docked], choice: Choice | None
+) -> tuple[list[Start], np.ndarray, int]:
     """Samples: where each began, their atoms (n, n_atoms, 3), and which correlates best with the map."""
     best, verdict = docked[0], verdict_of(docked, given.resolution_angstrom)
     places = [pose.apply(best.model.coordinates) for pose in best.poses[: verdict.n_ambiguous]]

@@ -71,7 +71,7 @@ from classfold.target_run import SamplingOptions, load_run
     "--assembled-start",
     type=click.Choice(["auto", "off"]),
     default="auto",
-    help="auto: half of a class's samples begin at its assembled model, if it has one, unless the guidance is published.",
+    help="auto: half of the samples begin at the assembled model, if there is one, unless the guidance is published.",
 )
 @click.option("--steering", type=click.Choice(["on", "off"]), default="off", help="Resample by the map's likelihood.")
 @click.option(

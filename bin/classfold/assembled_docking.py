@@ -21,7 +21,7 @@ FITS_WHOLE = 0.8
 LEAST_GAIN = 0.1
 """Of the score, by which an assembly has to be better than the whole."""
 GAIN_PER_PART = 0.02
-"""Of the score, by which a division has to be better than one with a part less: six parameters more always fit better."""
+"""Of the score, by which a division has to be better than one of a part less: six parameters more always fit better."""
 REPRESENTATIVES = ("CA", "C1'")
 
 

@@ -76,7 +76,7 @@ class GuidedSampler:
     def sample(self) -> list[Particle]:
         """Take all samples of all classes from the end of the warm-up to the end; returns those that were finished."""
         particles = [
-            self._begin(index, number) for index in range(len(self.tasks)) for number in range(len(self.seeds))
+            self.begin(index, number) for index in range(len(self.tasks)) for number in range(len(self.seeds))
         ]
         starts = {particle.first_step for particle in particles}
         ends = sorted({*starts, *(step + 1 for step in self.checkpoints), self.run.schedule.steps})
@@ -92,7 +92,7 @@ class GuidedSampler:
             particles = sorted(going + waiting, key=lambda particle: (particle.task, particle.sample))
         return particles
 
-    def _begin(self, index: int, number: int) -> Particle:
+    def begin(self, index: int, number: int) -> Particle:
         """A sample of a class at its start: the end of the warm-up or, for every other one, the assembled model."""
         task, warm = self.tasks[index], row(self.run.warm_up, number)
         course = self.run.new_course(task.target_map.resolution_angstrom)

@@ -32,7 +32,7 @@ def test_no_part_is_small_and_no_run_is_short(closed_ca):
 
 
 def test_chains_are_offered_as_parts(closed_ca):
-    pair = np.concatenate([closed_ca, closed_ca + [40.0, 0, 0]])
+    pair = np.concatenate([closed_ca, closed_ca + np.array([40.0, 0, 0])])
     found = divisions(affinity(pair[None]), np.repeat(["A", "B"], len(closed_ca)))
     np.testing.assert_array_equal(found[0], np.repeat([0, 1], len(closed_ca)))
 
