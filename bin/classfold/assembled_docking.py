@@ -20,6 +20,8 @@ FITS_WHOLE = 0.8
 """Score from which a model is left as it is; half-way along adenylate kinase's path it is 0.6 to 0.7."""
 LEAST_GAIN = 0.1
 """Of the score, by which an assembly has to be better than the whole."""
+LEAST_SCORE = 0.5
+"""Of an assembly. In maps of noise three or four parts find up to 0.4, where they belong 0.58 and more."""
 GAIN_PER_PART = 0.02
 """Of the score, by which a division has to be better than one of a part less: six parameters more always fit better."""
 REPRESENTATIVES = ("CA", "C1'")
@@ -64,7 +66,7 @@ def assemble(docked: Sequence[Docked], given: ClassMap, seed: int, device: str) 
     chosen = representatives(model)
     ensemble = np.stack([each.model.coordinates[chosen] for each in docked])
     index = residue_index(model.chain, model.residue_number)
-    best, least = None, whole + LEAST_GAIN
+    best, least = None, max(whole + LEAST_GAIN, LEAST_SCORE)
     for labels in divisions(affinity(ensemble), model.chain[chosen]):
         part = labels[index]
         links = links_between(model.coordinates, index, model.chain, part)
