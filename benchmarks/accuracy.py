@@ -74,6 +74,13 @@ class Case(NamedTuple):
     seed: int
 
 
+class Treatment(NamedTuple):
+    """How a map is treated: in which way, and in which stages the samples are guided."""
+
+    way: str
+    stages: str
+
+
 class Result(NamedTuple):
     """One sample."""
 
@@ -151,8 +158,17 @@ def sample_one(trial: Trial, way: Way, task: ClassTask, left_out: frozenset[Stag
     return model[0], float(sampler.energies.local.correlation(model, torch.zeros(1, dtype=torch.long))[0])
 
 
-def try_case(case: Case) -> list[Result]:
-    """Sample one map in every way."""
+def treatments(case: Case) -> list[Treatment]:
+    """What is tried on a map: every way, and on those of the ablation also without some stages."""
+    plain = [Treatment(way.name, "both") for way in WAYS]
+    if (case.resolution, case.noise) != ABLATION_MAP:
+        return plain
+    ablated = [Treatment(way.name, stages) for way in WAYS for stages in LEFT_OUT if stages != "both"]
+    return [*plain, *ablated, Treatment(MIXED.name, "both")]
+
+
+def try_case(case: Case, wanted: list[Treatment]) -> list[Result]:
+    """Sample one map in some ways."""
     torch.set_num_threads(1)
     trial = trial_of(case.seed)
     true = torch.from_numpy(trial.path.at(case.frame)).float()
@@ -162,32 +178,29 @@ def try_case(case: Case) -> list[Result]:
     density_map = simulated_map(true, weights, case.resolution, case.noise, 100 * case.frame + case.seed)
     results = []
     with contextlib.redirect_stdout(io.StringIO()):
-        in_ablation = (case.resolution, case.noise) == ABLATION_MAP
-        for way in (*WAYS, MIXED) if in_ablation else WAYS:
+        for treatment in wanted:
+            way = next(way for way in (*WAYS, MIXED) if way.name == treatment.way)
             task = trial.task("class", density_map, case.resolution, way.is_published)
-            for stages, left_out in LEFT_OUT.items():
-                if stages == "both" or (in_ablation and way is not MIXED):
-                    model, fit = sample_one(trial, way, task, left_out)
-                    geometry = judge.judge(model.double().numpy())
-                    distances = float(rmsd(model[ca], true[ca])), float(rmsd(model, true))
-                    results.append(
-                        Result(*case, way.name, stages, *distances, fit, geometry.ca_outliers, geometry.clashscore)
-                    )
+            model, fit = sample_one(trial, way, task, LEFT_OUT[treatment.stages])
+            geometry = judge.judge(model.double().numpy())
+            distances = float(rmsd(model[ca], true[ca])), float(rmsd(model, true))
+            results.append(Result(*case, *treatment, *distances, fit, geometry.ca_outliers, geometry.clashscore))
     return results
 
 
 def try_all(cases: list[Case], processes: int, output: Path) -> pd.DataFrame:
     """Every sample of all maps; what the file holds already is not sampled again."""
     done = pd.read_csv(output) if output.is_file() else pd.DataFrame(columns=list(Result._fields))
-    known = set(done[list(Case._fields)].itertuples(index=False, name=None))
-    missing = [case for case in cases if tuple(case) not in known]
+    known = set(done[[*Case._fields, *Treatment._fields]].itertuples(index=False, name=None))
+    missing = {case: [each for each in treatments(case) if (*case, *each) not in known] for case in cases}
+    missing = {case: wanted for case, wanted in missing.items() if wanted}
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for number, results in enumerate(pool.map(try_case, missing), start=1):
+        for number, results in enumerate(pool.map(try_case, missing.keys(), missing.values()), start=1):
             click.echo(f"map {number} of {len(missing)}", err=True)
             new = pd.DataFrame(results)
             done = new if done.empty else pd.concat([done, new], ignore_index=True)
             done.to_csv(output, index=False)
-    return done
+    return done.sort_values(["resolution", "noise"], kind="stable")
 
 
 def summary(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -219,7 +232,7 @@ def best_by_fit(table: pd.DataFrame) -> pd.DataFrame:
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     default="accuracy.csv",
-    help="CSV with every sample; a run that was stopped goes on from it.",
+    help="CSV with every sample; those that it holds are not drawn again.",
 )
 def main(processes: int, seeds: int, frames: str, output: Path) -> None:
     """Measure and print."""

@@ -1,14 +1,23 @@
 #!/usr/bin/env python3
-"""Docking: how often it finds the pose, how near, and how long it takes.
+"""Docking: how often it finds the pose, how near, how long it takes, and whether a miss is noticed.
 
 Held-out frames of adenylate kinase's path are put into maps in random poses at 4, 6 and 8 Å, with noise of
 half and of the whole of the map's standard deviation, band-limited to the map's resolution (so that no
-filter removes it). The right conformer, one from the middle of the way and the wrong one are docked into
-each map.
+filter removes it). The right conformer, one from the middle of the way and the wrong one take turns as the
+model.
 
-A docking succeeds if the model comes to lie within 2 Å RMSD of its least-squares superposition on the atoms
-that made the map, or its rotation within 10 degrees and its centroid within 2 Å. The last line is the share
-of successes.
+A docking is right if the model comes to lie within 2 Å RMSD of its least-squares superposition on the atoms
+that made the map, or its rotation within 10 degrees and its centroid within 2 Å. It is flagged if the
+pipeline would warn: nothing stands out in the map, several poses fit equally well, or the model fits only in
+part, as models of another conformation do.
+
+PowerFit, if it is there, docks into the first --powerfit-maps of the same maps. It is fetched with
+
+\b
+    python3 -m venv ~/.cache/powerfit/v
+    ~/.cache/powerfit/v/bin/pip install powerfit-em==6.0.2
+
+The last line is the share of dockings that are right.
 
     ./classfold bench dock [--poses 50] [--threads 2]
 """
@@ -17,13 +26,8 @@ from __future__ import annotations
 
 import itertools
 import math
-import resource
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,14 +35,16 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bin"))
 
 import click
-import gemmi
 import numpy as np
 import torch
+from trial import powerfit
 from trial.maps import simulated_map
+from trial.proteins import Protein, kinase_path
 
-from classfold.docking import Pose, dock, mirrored, relative_margin
+from classfold.docking import dock, mirrored
+from classfold.docking_verdict import judge
 from classfold.errors import run_stage
-from classfold.maps import DensityMap, write_map
+from classfold.maps import DensityMap
 from classfold.rotations import random_rotation, rotation_angle
 from classfold.superposition import apply_pose, rmsd, superpose
 
@@ -49,12 +55,15 @@ RMSD_LIMIT_ANGSTROM, ANGLE_LIMIT_DEGREES = 2.0, 10.0
 
 
 class Case(NamedTuple):
-    """One map."""
+    """One map, and the model that is docked into it."""
 
     resolution: float
     noise: float
-    seed: int
-    hand: bool
+    model_name: str
+    model: Protein
+    atoms: torch.Tensor
+    """(n_atoms, 3) that made the map."""
+    density_map: DensityMap
 
 
 class Result(NamedTuple):
@@ -64,143 +73,116 @@ class Result(NamedTuple):
     noise: float
     model: str
     rmsd: float
-    success: bool
-    margin: float
-    hand: float
-    """Score over the score of the mirror image; not a number if that was not asked for."""
-    wall: float
+    right: bool
+    flagged: bool
+    hand_lead: float
     cpu: float
+    wall: float
 
 
-def compare(pose: Pose, model: torch.Tensor, target: torch.Tensor) -> tuple[float, bool]:
-    """RMSD in Å from the best superposition, and whether the docking counts as a success."""
+def compare(found: torch.Tensor, model: torch.Tensor, target: torch.Tensor) -> tuple[float, bool]:
+    """RMSD in Å of a docked model ``(n, 3)`` from its best superposition, and whether the docking is right."""
     rotation, translation = superpose(model, target)
     ideal = apply_pose(rotation, translation, model)
-    found = torch.from_numpy(pose.apply(model.numpy()))
     distance = float(rmsd(found, ideal))
-    angle = math.degrees(float(rotation_angle(torch.from_numpy(pose.rotation), rotation)))
+    angle = math.degrees(float(rotation_angle(superpose(model, found)[0], rotation)))
     shift = float((found.mean(0) - ideal.mean(0)).norm())
     near = angle <= ANGLE_LIMIT_DEGREES and shift <= RMSD_LIMIT_ANGSTROM
     return distance, distance <= RMSD_LIMIT_ANGSTROM or near
 
 
-def run_powerfit(
-    command: str,
-    model: torch.Tensor,
-    atoms: torch.Tensor,
-    frames: Mapping[str, np.ndarray],
-    density_map: DensityMap,
-) -> tuple[float, float]:
-    """CPU seconds and RMSD in Å of PowerFit's first solution, with its defaults, in a map of 4 Å."""
-    structure, chain = gemmi.Structure(), gemmi.Chain("A")
-    for i, position in enumerate(model.numpy()):
-        number = int(frames["residue_number"][i])
-        if not len(chain) or chain[-1].seqid.num != number:
-            residue = gemmi.Residue()
-            residue.name, residue.seqid = str(frames["residue_name"][i]), gemmi.SeqId(str(number))
-            chain.add_residue(residue)
-        atom = gemmi.Atom()
-        atom.name, atom.element = str(frames["atom_name"][i]), gemmi.Element(str(frames["element"][i]))
-        atom.pos = gemmi.Position(*position)
-        chain[-1].add_atom(atom)
-    structure.add_model(gemmi.Model("1"))
-    structure[0].add_chain(chain)
-    with tempfile.TemporaryDirectory() as folder:
-        structure.write_pdb(f"{folder}/model.pdb")
-        write_map(Path(folder, "map.mrc"), density_map)
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        inputs = [f"{folder}/map.mrc", "4.0", f"{folder}/model.pdb"]
-        subprocess.run([command, *inputs, "-a", "10", "-n", "1", "-d", folder], check=True, capture_output=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        solution = gemmi.read_structure(f"{folder}/fit_1.pdb")[0]
-    fitted = torch.tensor([site.atom.pos.tolist() for site in solution.all()]).double()
-    return seconds, float(rmsd(fitted, atoms))
+def make_case(path: list[Protein], number: int, resolution: float, noise: float, seed: int) -> Case:
+    """The map of a held-out frame in a random pose, and the model whose turn it is."""
+    ends = path[number % 6], path[-1 - number % 6]
+    right, wrong = ends if number % 2 else ends[::-1]
+    turn = number + RESOLUTIONS_ANGSTROM.index(resolution) + NOISE_LEVELS.index(noise)
+    name = MODELS[turn % len(MODELS)]
+    seed += 1000 * number + int(10 * resolution + 2 * noise)
+    shift = 40 * torch.randn(3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    atoms = apply_pose(random_rotation(seed, torch.float64), shift, right.coordinates)
+    density_map = simulated_map(atoms.float(), torch.tensor(right.weights).float(), resolution, noise, seed)
+    model = {"right": right, "middle": path[len(path) // 2], "wrong": wrong}[name]
+    return Case(resolution, noise, name, model, atoms, density_map)
+
+
+def dock_case(case: Case) -> Result:
+    """Dock the model, by the clock, and its mirror image, for the verdict."""
+    coordinates, weights = case.model.coordinates.numpy(), case.model.weights
+    wall, cpu = time.perf_counter(), time.process_time()
+    poses = dock(coordinates, weights, case.density_map, case.resolution)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    mirror = dock(mirrored(coordinates), weights, case.density_map, case.resolution)
+    verdict = judge(poses, mirror, len(coordinates), case.resolution)
+    distance, right = compare(torch.from_numpy(poses[0].apply(coordinates)), case.model.coordinates, case.atoms)
+    flagged = not (verdict.is_certain and verdict.fits)
+    return Result(*case[:3], distance, right, flagged, verdict.hand_lead, cpu, wall)
 
 
 def print_table(results: list[Result]) -> None:
     """One line for each resolution, noise level and model."""
-    click.echo(f"{'map':>5} {'noise':>5} {'model':>7} {'right':>9} {'median Å':>9} {'worst Å':>8} "
-               f"{'margin':>7} {'hand':>6} {'CPU s':>6} {'wall s':>7}")  # fmt: skip
+    click.echo(f"{'map':>5} {'noise':>5} {'model':>7} {'right':>9} {'flagged':>7} {'median Å':>9} {'worst Å':>8} "
+               f"{'hand':>6} {'least':>6} {'CPU s':>6} {'wall s':>7}")  # fmt: skip
     for resolution, noise, model in itertools.product(RESOLUTIONS_ANGSTROM, NOISE_LEVELS, MODELS):
         rows = [row for row in results if row[:3] == (resolution, noise, model)]
         if not rows:
             continue
-        n_right = sum(row.success for row in rows)
-        distances = [row.rmsd for row in rows]
-        margin, hand, wall, cpu = (
-            np.median([getattr(row, name) for row in rows]) for name in ("margin", "hand", "wall", "cpu")
-        )
+        distances, leads = ([getattr(row, name) for row in rows] for name in ("rmsd", "hand_lead"))
+        cpu, wall = (np.median([getattr(row, name) for row in rows]) for name in ("cpu", "wall"))
         click.echo(
-            f"{resolution:4.0f}Å {noise:5.1f} {model:>7} {n_right:4d}/{len(rows):<4d} {np.median(distances):9.2f} "
-            f"{max(distances):8.2f} {margin:7.2f} {hand:6.2f} {cpu:6.2f} {wall:7.2f}"
+            f"{resolution:4.0f}Å {noise:5.1f} {model:>7} {sum(row.right for row in rows):4d}/{len(rows):<4d} "
+            f"{sum(row.flagged for row in rows):7d} {np.median(distances):9.2f} {max(distances):8.2f} "
+            f"{np.median(leads):6.2f} {min(leads):6.2f} {cpu:6.2f} {wall:7.2f}"
         )
+    click.echo("hand: standard errors of the lead over the mirror image, median and least")
 
 
-def dock_case(atoms: torch.Tensor, models: dict[str, torch.Tensor], weights: np.ndarray, case: Case) -> list[Result]:
-    """Dock each of the models into one map of ``atoms``."""
-    single = atoms.float(), torch.tensor(weights).float()
-    density_map = simulated_map(*single, case.resolution, case.noise, case.seed)
-    results = []
-    for name, model in models.items():
-        wall, cpu = time.perf_counter(), time.process_time()
-        found = dock(model.numpy(), weights, density_map, case.resolution)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        hand = math.nan
-        if case.hand and name == "right":
-            other = dock(mirrored(model.numpy()), weights, density_map, case.resolution)
-            hand = found[0].score / other[0].score
-        results.append(
-            Result(
-                *(case.resolution, case.noise, name),
-                *compare(found[0], model, atoms),
-                *(relative_margin(found), hand, wall, cpu),
-            )
+def print_powerfit(command: str, cases: list[Case], ours: list[Result], threads: int) -> None:
+    """Both programs on the same maps, one after the other."""
+    click.echo(f"the same maps in PowerFit ({powerfit.ANGLE_DEGREES} degrees, {threads} processes):")
+    n_right = 0
+    for case, own in zip(cases, ours, strict=True):
+        found = powerfit.fit(command, case.model.coordinates, case.density_map, case.resolution, threads)
+        distance, right = compare(found.coordinates, case.model.coordinates, case.atoms)
+        n_right += right
+        click.echo(
+            f"{case.resolution:4.0f}Å {case.noise:5.1f} {case.model_name:>7}: ClassFold {own.rmsd:5.2f} Å "
+            f"{'right' if own.right else 'wrong'}, {own.cpu:.2f} CPU s, {own.wall:.2f} s; PowerFit {distance:5.2f} Å "
+            f"{'right' if right else 'wrong'}, {found.cpu:.0f} CPU s, {found.wall:.0f} s"
         )
-    return results
+    click.echo(f"right: ClassFold {sum(each.right for each in ours)}/{len(ours)}, PowerFit {n_right}/{len(ours)}")
 
 
 @click.command(context_settings={"show_default": True}, help=__doc__)
 @click.option("--poses", default=50, help="Random poses.")
-@click.option("--threads", default=2, help="Of torch.")
-@click.option("--hand/--no-hand", default=True, help="Dock the mirror image of the right model as well.")
+@click.option("--threads", default=2, help="Of torch, and processes of PowerFit.")
 @click.option("--seed", default=0, help="Of poses and noise.")
-@click.option("--powerfit", default="powerfit", help="Command of PowerFit, which needs NumPy 2: another environment.")
-def main(poses: int, threads: int, hand: bool, seed: int, powerfit: str) -> None:
+@click.option("--powerfit", "command", help="PowerFit's command; else it is sought on PATH and in ~/.cache/powerfit/v.")
+@click.option("--powerfit-maps", default=2, help="Maps for PowerFit, some minutes of CPU each; 0 leaves it out.")
+def main(poses: int, threads: int, seed: int, command: str | None, powerfit_maps: int) -> None:
     """Dock, count, print."""
     torch.set_num_threads(threads)
-    frames = np.load(ROOT / "assets/demo/adk_path.npz")
-    weights = np.array([gemmi.Element(str(symbol)).atomic_number for symbol in frames["element"]], float)
-    # One of the two transitions, from closed to open.
-    held_out = np.flatnonzero(frames["held_out"] & (frames["frame"] < 98))
-    path = torch.from_numpy(frames["coordinates"][held_out] * 0.01).double()
-    results: list[Result] = []
+    path, results, cases = kinase_path(), [], []
     for number in range(poses):
-        ends = path[number % 6], path[-1 - number % 6]
-        right, wrong = ends if number % 2 else ends[::-1]
-        models = dict(zip(MODELS, (right, path[len(path) // 2], wrong), strict=True))
         for resolution, noise in itertools.product(RESOLUTIONS_ANGSTROM, NOISE_LEVELS):
-            case = Case(resolution, noise, seed + 1000 * number + int(10 * resolution + 2 * noise), hand)
-            generator = torch.Generator().manual_seed(case.seed)
-            shift = 40 * torch.randn(3, generator=generator, dtype=torch.float64)
-            atoms = apply_pose(random_rotation(case.seed, torch.float64), shift, right)
-            results += dock_case(atoms, models, weights, case)
-        n_right = sum(row.success for row in results)
-        click.echo(f"pose {number + 1} of {poses}: {n_right} of {len(results)} right", err=True)
+            case = make_case(path, number, resolution, noise, seed)
+            results.append(dock_case(case))
+            if len(cases) < powerfit_maps:
+                cases.append(case)
+        click.echo(f"pose {number + 1} of {poses}: {sum(r.right for r in results)} of {len(results)} right", err=True)
     print_table(results)
-    if shutil.which(powerfit):
-        density_map = simulated_map(atoms.float(), torch.tensor(weights).float(), 4.0, 0.5, seed)
-        cpu = time.process_time()
-        ours = compare(dock(right.numpy(), weights, density_map, 4.0)[0], right, atoms)[0]
-        cpu = time.process_time() - cpu
-        seconds, theirs = run_powerfit(powerfit, right, atoms, frames, density_map)
-        click.echo(f"the same map of 4 Å, noise 0.5, right model, CPU seconds and Å: ClassFold {cpu:.1f} s, "
-                   f"{ours:.2f} Å; PowerFit (10 degrees) {seconds:.1f} s, {theirs:.2f} Å")  # fmt: skip
-    else:
-        click.echo(f"PowerFit (powerfit-em) is not here as {powerfit}; no comparison was made.")
-    n_near = sum(row.rmsd <= RMSD_LIMIT_ANGSTROM for row in results)
-    click.echo(f"within {RMSD_LIMIT_ANGSTROM:g} Å RMSD alone: {n_near} of {len(results)}")
-    click.echo(f"dock: {sum(row.success for row in results) / len(results):.3f}")
+    program = powerfit.find_command(command)
+    if program and cases:
+        print_powerfit(program, cases, results[: len(cases)], threads)
+    elif cases:
+        click.echo("PowerFit is not here, so that no comparison was made; --help says how to fetch it.")
+    missed = [row for row in results if not row.right]
+    click.echo(f"within {RMSD_LIMIT_ANGSTROM:g} Å RMSD alone: "
+               f"{sum(row.rmsd <= RMSD_LIMIT_ANGSTROM for row in results)} of {len(results)}; flagged: "
+               f"{sum(row.flagged for row in missed)} of {len(missed)} wrong ones, "
+               f"{sum(row.flagged for row in results if row.right)} of {len(results) - len(missed)} right ones; "
+               f"{np.median([row.cpu for row in results]):.2f} CPU s, "
+               f"{np.median([row.wall for row in results]):.2f} s each (median)")  # fmt: skip
+    click.echo(f"dock: {1 - len(missed) / len(results):.3f}")
 
 
 if __name__ == "__main__":

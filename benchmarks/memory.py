@@ -10,7 +10,7 @@ as fit, and the time of a trunk cycle and of a step, where there is an NVIDIA GP
 
 The last line is the estimate over the measured peak that is farthest from one.
 
-    ./classfold bench memory [--residues 100 --residues 300] [--full-residues 500 --full-residues 1000]
+    ./classfold bench memory [--part cpu --part counted --part gpu] [--residues 100 --residues 300]
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ FULL = HYPERPARAMETERS | {
     },
 }
 """Boltz-1 as it is published, without the confidence head."""
+PARTS = ("cpu", "counted", "gpu")
 MODELS = {"miniature": HYPERPARAMETERS, "middle": MIDDLE, "full": FULL}
 SEQUENCE = "MKVLAEGTRQDNSPIFHYWC"
 SIGMA_ANGSTROM = 1.0
@@ -321,20 +322,31 @@ def measure_full_size(residues: tuple[int, ...], ratios: list[float]) -> None:
 
 
 @click.command(context_settings={"show_default": True})
+@click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, default=PARTS, help="What is measured.")
 @click.option("--model", "names", type=click.Choice(list(MODELS)), multiple=True, default=("miniature", "middle"))
 @click.option("--residues", multiple=True, default=(100, 300), help="Sizes that are measured on the CPU.")
 @click.option("--full-residues", multiple=True, default=(500, 1000, 2000), help="Sizes of the full-size model.")
 @click.option("--case", hidden=True, help="Measure one case in this process.")
-def main(names: tuple[str, ...], residues: tuple[int, ...], full_residues: tuple[int, ...], case: str | None) -> None:
+def main(
+    parts: tuple[str, ...],
+    names: tuple[str, ...],
+    residues: tuple[int, ...],
+    full_residues: tuple[int, ...],
+    case: str | None,
+) -> None:
     """Estimate beside measurement."""
     if case is not None:
         click.echo(json.dumps(measure_case(*json.loads(case))))
         return
     ratios: list[float] = []
-    measure_on_host(names, residues, ratios)
-    count_full_size(full_residues, ratios)
-    measure_full_size(full_residues, ratios)
-    click.echo(f"memory: {max(ratios, key=lambda ratio: abs(math.log(ratio))):.2f}")
+    if "cpu" in parts:
+        measure_on_host(names, residues, ratios)
+    if "counted" in parts:
+        count_full_size(full_residues, ratios)
+    if "gpu" in parts:
+        measure_full_size(full_residues, ratios)
+    if ratios:
+        click.echo(f"memory: {max(ratios, key=lambda ratio: abs(math.log(ratio))):.2f}")
 
 
 if __name__ == "__main__":

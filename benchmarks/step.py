@@ -52,13 +52,13 @@ class StepTimer:
         self.sampler = GuidedSampler(trial.run(way), [task])
         real = trial.prior.atom_mask.bool()
         noise = torch.randn(trial.samples, len(real), 3, generator=torch.Generator().manual_seed(1))
-        noisy = task.docked + 5.0 * noise.to(task.docked)
+        noisy = task.docked[0] + 5.0 * noise.to(task.docked)
         memory = trial.run(way).warm_up.memory
         self.state = State(noisy, None if memory is None else memory.to(noisy), in_map_frame=True)
         self.n_samples = trial.samples
         self.frame = Frame(
             trial.prior.atom_mask,
-            task.docked.expand_as(noisy),
+            task.docked[0].expand_as(noisy),
             task.docked_atoms.expand(self.n_samples, -1),
         )
 

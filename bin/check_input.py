@@ -128,12 +128,12 @@ def main(
     output: Path,
 ) -> None:
     problems = parameter_problems(samples, replicates, steps, schedule, seed, prior)
-    given, rows = "", []
+    given, rows, warnings = "", [], []
     try:
         check, given = read_staged(staged) if staged else (look_beside(sheet), "")
         check.allow_msa_server = use_msa_server
         rows = check_rows(read_rows(sheet), check)
-        problems += check.problems
+        problems, warnings = problems + check.problems, check.warnings
     except InputError as error:
         problems += str(error).splitlines()
     problems += weights_problems(weights, given)
@@ -146,8 +146,10 @@ def main(
         for name in dict.fromkeys(row["target"] for row in rows)
     ]
     versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
-    write_json({"rows": rows, "targets": targets, "versions": versions}, output)
+    write_json({"rows": rows, "targets": targets, "warnings": warnings, "versions": versions}, output)
     click.echo(f"{len(rows)} classes of {len(targets)} targets: all files can be read.")
+    for warning in warnings:
+        click.echo(f"warning: {warning}")
 
 
 if __name__ == "__main__":

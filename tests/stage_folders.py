@@ -1,11 +1,13 @@
 """Stage folders made by hand for the tests of the stages that read them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save_file
 
 from classfold.density import Grid
+from classfold.docking import Pose
 from classfold.map_fit import simulate
 from classfold.maps import DensityMap, write_map
 from classfold.records import write_json
@@ -43,7 +45,19 @@ def write_map_folder(folder: Path, target: str, name: str, density: DensityMap) 
     """A ``T.C.map`` folder as far as the later stages read it."""
     folder.mkdir()
     write_map(folder / "map.mrc", density)
-    record = {"target": target, "class": name, "source_map": f"{name}.mrc", "resolution_angstrom": RESOLUTION}
+    record = {
+        "target": target,
+        "class": name,
+        "source_map": f"{name}.mrc",
+        "resolution_angstrom": RESOLUTION,
+        "threshold": 2.0 * float(density.density.std()),
+        "source": {
+            "shape_zyx": list(density.density.shape),
+            "voxel_size_angstrom_xyz": [density.voxel_size_angstrom] * 3,
+            "origin_angstrom": density.origin_angstrom.tolist(),
+        },
+        "warnings": [],
+    }
     write_json(record, folder / "map.json")
     return folder
 
@@ -52,8 +66,15 @@ def write_docking(folder: Path, topology: Topology, name: str, coordinates: np.n
     """A ``T.C.docking`` folder as far as the later stages read it."""
     folder.mkdir()
     write_model(folder / "docked.cif", topology, coordinates, title="docked")
-    write_json({"target": topology.target, "class": name}, folder / "docking.json")
+    write_docking_record(folder, topology.target, name)
     return folder
+
+
+def write_docking_record(folder: Path, target: str, name: str, poses: Sequence[Pose] = ()) -> None:
+    """``docking.json`` as far as the sampler reads it: poses that fit equally well, one if none is given."""
+    equal = poses or (Pose(np.eye(3), np.zeros(3), 1.0, 1.0),)
+    record = {"target": target, "class": name, "poses": [vars(pose) for pose in equal], "n_ambiguous": len(equal)}
+    write_json(record, folder / "docking.json")
 
 
 def write_samples(folder: Path, target: str, name: str, arrays: dict[str, np.ndarray]) -> Path:

@@ -34,6 +34,7 @@ workflow CLASSFOLD {
     // Not JsonSlurper, which builds a map when it is first read: several operators read a row at once.
     rows = CHECK_INPUT.out.checked                            // [target:adk, class:open, resolution:4.0, map:maps/open.mrc, …]
         .flatMap { new JsonSlurperClassic().parseText(it.text).rows }
+    CHECK_INPUT.out.checked.subscribe { new JsonSlurperClassic().parseText(it.text).warnings.each { log.warn it } }
     sizes = rows.map { [it.target, it.class] }.groupTuple()   // [adk, [closed, open]]
         .map { target, names -> [target, names.size()] }      // [adk, 2]
 
@@ -64,7 +65,10 @@ workflow CLASSFOLD {
     DOCK_MODEL(code,
         maps.join(rows.map { [it.target, it.class, sheet.staged(it.initial_model)] }, by: [0, 1])
             .combine(folded, by: 0))                          // [adk, open, adk.open.map, [], adk.sequence, adk.embedding]
-    dockings = DOCK_MODEL.out.docking                         // [adk, open, adk.open.docking]
+    docked = DOCK_MODEL.out.docking                           // [adk, open, adk.open.docking, [flipped/adk.open.map] or []]
+    dockings = docked.map { it[0..2] }                        // [adk, open, adk.open.docking]
+    maps = maps.join(docked, by: [0, 1])                      // [adk, open, adk.open.map]: the flipped one, where it was flipped
+        .map { target, name, map, docking, flipped -> [target, name, flipped ? flipped[0] : map] }
 
     SAMPLE_GUIDED(code,
         by_target(maps.join(dockings, by: [0, 1]), sizes)     // [adk, [closed, open], [adk.closed.map, …], [adk.closed.docking, …]]

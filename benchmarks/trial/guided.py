@@ -57,7 +57,7 @@ class Way:
         return self.guidance is GuidanceMode.PUBLISHED
 
 
-OURS = Way("ours", GuidanceMode.FAST, "auto")
+OURS = Way("ours", GuidanceMode.AUTO, "auto")
 PUBLISHED_EXPERIMENTAL = Way("published-experimental", GuidanceMode.PUBLISHED, "experimental")
 PUBLISHED_SYNTHETIC = Way("published-synthetic", GuidanceMode.PUBLISHED, "synthetic")
 
@@ -117,7 +117,7 @@ class Trial:
             ),
             cloud=Cloud(*(torch.from_numpy(part).to(docked) for part in cloud)),
             n_independent=float(kept.sum()) * voxel**3 / resolution_angstrom**3,
-            docked=docked,
+            docked=docked[None],
             docked_atoms=mask.clone(),
         )
 

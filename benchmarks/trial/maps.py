@@ -35,7 +35,18 @@ def simulated_map(
     x, y, z = (float(value) for value in low)
     grid = Grid((n_z, n_y, n_x), voxel, (x, y, z))
     density = simulate_density(atoms[None], weights, resolution_angstrom, grid)[0]
-    white = Field(torch.randn(density.shape, generator=generator), grid)
-    grain = blurred(white, grid, gaussian_sigma(resolution_angstrom)).values
-    density = density + noise * density.std() * grain / grain.std()
+    density = density + noise * density.std() * _grain(grid, resolution_angstrom, generator)
     return DensityMap(density.numpy(), voxel, np.array([x, y, z]))
+
+
+def noise_map(like: DensityMap, resolution_angstrom: float, seed: int) -> DensityMap:
+    """Nothing but such noise, on the grid of another map."""
+    grain = _grain(like.grid, resolution_angstrom, torch.Generator().manual_seed(seed))
+    return DensityMap(grain.numpy(), like.voxel_size_angstrom, like.origin_angstrom)
+
+
+def _grain(grid: Grid, resolution_angstrom: float, generator: torch.Generator) -> torch.Tensor:
+    """Band-limited noise ``(z, y, x)`` of standard deviation 1."""
+    white = Field(torch.randn(grid.shape_zyx, generator=generator), grid)
+    grain = blurred(white, grid, gaussian_sigma(resolution_angstrom)).values
+    return grain / grain.std()

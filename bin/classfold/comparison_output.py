@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from classfold.chain_symmetry import identical_chains
 from classfold.class_input import read_record
 from classfold.comparison import ca_rmsd, cross_fit, displacement, tm_score
 from classfold.errors import InputError
@@ -17,6 +18,7 @@ from classfold.map_fit import fit_to_map
 from classfold.maps import DensityMap, read_canonical
 from classfold.model_output import write_rows
 from classfold.records import write_json
+from classfold.register import register_warnings
 from classfold.structure import Topology, match_atoms, read_model
 
 # Classes whose models lose less than this in each other's maps are told to be one conformation.
@@ -148,9 +150,9 @@ def compare(topology: Topology, classes: Sequence[ClassModel]) -> Comparison:
                 else cross_fit(model.coordinates, place.coordinates, anchors, fit)
             )
     names = tuple(c.name for c in classes)
-    return Comparison(
-        names, tuple(pairs), rmsd, tm, cross, tuple(moved), anchors, tuple(_same_conformation(names, cross))
-    )
+    warnings = _same_conformation(names, cross)
+    warnings += register_warnings(names, [c.coordinates for c in classes], anchors, identical_chains(topology))
+    return Comparison(names, tuple(pairs), rmsd, tm, cross, tuple(moved), anchors, tuple(warnings))
 
 
 def _same_conformation(names: Sequence[str], cross: np.ndarray) -> list[str]:

@@ -1,42 +1,34 @@
 """Rigid docking of a model into a map: a global search by FFT, then refinement by gradient, no human.
 
 1. *Search.* The model, thinned to one point per 6 Å cell in the frame of its own principal axes, is turned
-by an even
-   covering of SO(3), splatted on a coarse grid and correlated with the blurred map over all translations at
+   by an even covering of SO(3), splatted on a coarse grid and correlated with the blurred map over all translations at
    once (cross-correlation theorem). Each rotation keeps its best translation.
 2. *Refinement.* The best poses that differ go uphill in six parameters, thinned first, then with all atoms
    (:func:`classfold.rigid_fit.ascend`).
 3. *Ranking* by the correlation inside the model's mask (:func:`classfold.rigid_fit.mask_correlation`).
 
-All of it works at :data:`DOCKING_RESOLUTION_ANGSTROM` or the map's resolution, whichever is coarser: a
-model whose domains are not where the map has them then lands nearer to its best superposition, and noise
-beyond is left out.
+Search and refinement work at :data:`DOCKING_RESOLUTION_ANGSTROM` or the map's resolution, whichever is
+coarser: a model whose domains are not where the map has them then lands nearer to its best superposition,
+and noise beyond is left out. The ranking looks closer: helices and strands tell a true pose from a false one
+where the outline does not, so that each pose is refined and scored at 4 Å or the map's resolution as well
+(:func:`classfold.pose_scores.details`); the pose itself stays where it was.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from classfold.density import Grid, gaussian_sigma
+from classfold.density import Grid
 from classfold.errors import InputError
 from classfold.maps import DensityMap
-from classfold.rigid_fit import (
-    Field,
-    Poses,
-    RigidModel,
-    ascend,
-    blurred,
-    distinct,
-    mask_correlation,
-    model_density,
-    rigid_model,
-)
+from classfold.pose_scores import correlations, details, overlap_field, source_field, step_lengths
+from classfold.rigid_fit import Field, Poses, RigidModel, ascend, distinct, rigid_model
 from classfold.rotations import random_rotation, super_fibonacci
 
 DOCKING_RESOLUTION_ANGSTROM = 8.0
@@ -62,7 +54,9 @@ class Pose:
     translation_angstrom: np.ndarray
     """(3,)"""
     score: float
-    """Correlation of model and map inside the model's mask, -1 to 1."""
+    """Correlation of model and map inside the model's mask at the docking resolution, -1 to 1."""
+    detail: float
+    """The same at the map's own resolution, after a refinement there that moves nothing else."""
 
     def apply(self, coordinates: np.ndarray) -> np.ndarray:
         """Coordinates ``(n, 3)`` in Å moved into the map."""
@@ -80,39 +74,6 @@ def covering(model: RigidModel, resolution_angstrom: float) -> tuple[float, int]
     resolution = max(resolution_angstrom, DOCKING_RESOLUTION_ANGSTROM * radius / most)
     density = radius * DOCKING_RESOLUTION_ANGSTROM / resolution
     return resolution, min(MAX_ROTATIONS, max(N_ROTATIONS, round(N_ROTATIONS * density**3)))
-
-
-def _fft_length(at_least: int) -> int:
-    """The next length whose prime factors are all at most 7."""
-    length = at_least
-    while True:
-        rest = length
-        for prime in (2, 3, 5, 7):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return length
-        length += 1
-
-
-def _coarse_grid(grid: Grid, voxel_size_angstrom: float) -> Grid:
-    """A grid of larger voxels around a map, with a margin of a voxel or more on every side."""
-    edges = [(n - 1) * grid.voxel_size_angstrom for n in grid.shape_zyx]
-    n_z, n_y, n_x = (_fft_length(math.ceil(edge / voxel_size_angstrom) + 3) for edge in edges)
-    x, y, z = (
-        start - ((n - 1) * voxel_size_angstrom - edge) / 2
-        for start, n, edge in zip(grid.origin_angstrom, (n_x, n_y, n_z), reversed(edges), strict=True)
-    )
-    return Grid((n_z, n_y, n_x), voxel_size_angstrom, (x, y, z))
-
-
-def overlap_field(source: Field, resolution_angstrom: float, wanted_angstrom: float, voxels: float) -> Field:
-    """The map convolved so that its overlap with point atoms is that of both at the wanted resolution.
-
-    ``voxels`` is the number of voxels per wanted resolution.
-    """
-    variance = 2 * gaussian_sigma(wanted_angstrom) ** 2 - gaussian_sigma(resolution_angstrom) ** 2
-    return blurred(source, _coarse_grid(source.grid, wanted_angstrom / voxels), math.sqrt(variance))
 
 
 def splat(points: Tensor, weights: Tensor, grid: Grid) -> Tensor:
@@ -135,16 +96,24 @@ def splat(points: Tensor, weights: Tensor, grid: Grid) -> Tensor:
     return density.view(len(points), n_z, n_y, n_x)
 
 
-def search(model: RigidModel, field: Field, rotations: Tensor) -> tuple[Poses, Tensor]:
+def search(
+    model: RigidModel,
+    field: Field,
+    rotations: Tensor,
+    allows: Callable[[Tensor, Grid], Tensor] | None = None,
+) -> tuple[Poses, Tensor]:
     """Best translation of each rotation ``(k, 3, 3)`` and its overlap ``(k,)``.
 
-    The overlap at all translations is ``F^-1(conj(F(model)) F(map))``.
+    The overlap at all translations is ``F^-1(conj(F(model)) F(map))``. ``allows`` says to which voxels rotated models
+    may be moved, (b, z, y, x); a rotation with none has an overlap of minus infinity.
     """
     target = torch.fft.rfftn(field.values)
     found = []
     for batch in rotations.split(max(1, VALUES_PER_BATCH // field.values.numel())):
         model_transform = torch.fft.rfftn(splat(model.points @ batch.mT, model.weights, field.grid), dim=(1, 2, 3))
         overlaps = torch.fft.irfftn(model_transform.conj() * target, s=field.grid.shape_zyx, dim=(1, 2, 3))
+        if allows is not None:
+            overlaps = overlaps.masked_fill(~allows(batch, field.grid), -torch.inf)
         found.append(overlaps.flatten(1).max(1))
     index = torch.cat([best.indices for best in found])
     _, n_y, n_x = field.grid.shape_zyx
@@ -152,18 +121,6 @@ def search(model: RigidModel, field: Field, rotations: Tensor) -> tuple[Poses, T
     origin = rotations.new_tensor(field.grid.origin_angstrom)
     poses = Poses(rotations, origin + xyz * field.grid.voxel_size_angstrom)
     return poses, torch.cat([best.values for best in found])
-
-
-def _step_lengths(first: float, last: float, count: int) -> Tensor:
-    """Steps in Å that shrink along half a cosine."""
-    return last + (first - last) * (1 + torch.cos(torch.linspace(0, math.pi, count))) / 2
-
-
-def _source_field(density_map: DensityMap, device: str) -> Field:
-    """The map in units of its standard deviation, its background (the median of the box's faces) at zero."""
-    density = torch.tensor(density_map.density, dtype=torch.float32, device=device)
-    faces = [density.select(axis, side).flatten() for axis in range(3) for side in (0, -1)]
-    return Field((density - torch.cat(faces).median()) / density.std(), density_map.grid)
 
 
 def check_size(n_atoms: int, density_map: DensityMap) -> None:
@@ -189,6 +146,7 @@ def dock(
     resolution_angstrom: float,
     seed: int = 0,
     device: str = "cpu",
+    n_poses: int = N_POSES,
 ) -> list[Pose]:
     """Dock a model into a map.
 
@@ -205,11 +163,13 @@ def dock(
         Turns the covering of rotations as a whole.
     device : str
         Of torch.
+    n_poses : int
+        Distinct poses wanted at most.
 
     Returns
     -------
     list of Pose
-        Poses further than the docking resolution from each other, best score first; one at least.
+        Poses further than the docking resolution from each other, highest ``detail`` first; one at least.
 
     Raises
     ------
@@ -218,7 +178,7 @@ def dock(
     """
     check_size(len(coordinates), density_map)
     model = rigid_model(torch.as_tensor(coordinates).double(), torch.as_tensor(weights).double()).to(device)
-    source = _source_field(density_map, device)
+    source = source_field(density_map, device)
     wanted = max(resolution_angstrom, DOCKING_RESOLUTION_ANGSTROM)
     coarse, n_rotations = covering(model, wanted)
     # Every coarse number below follows the search, every fine one the docking resolution.
@@ -226,45 +186,53 @@ def dock(
     rotations = (super_fibonacci(n_rotations) @ random_rotation(seed)).to(device)
     poses, overlaps = search(thinned, overlap_field(source, resolution_angstrom, coarse, 2), rotations)
     best = overlaps.topk(min(N_SHORTLISTED, n_rotations)).indices
-    best = best[distinct(thinned, poses.take(best), overlaps[best], coarse, N_REFINED)]
+    best = best[distinct(thinned, poses.take(best), overlaps[best], coarse, max(N_REFINED, 4 * n_poses))]
     field = overlap_field(source, resolution_angstrom, coarse, 4)
-    steps = _step_lengths(coarse / 8, coarse / 160, 40)
+    steps = step_lengths(coarse / 8, coarse / 160, 40)
     poses, overlaps = ascend(thinned, poses.take(best), field, steps)
-    poses = poses.take(distinct(model, poses, overlaps, wanted, N_POSES))
+    poses = poses.take(distinct(model, poses, overlaps, wanted, n_poses))
     field = overlap_field(source, resolution_angstrom, wanted, 5)
-    poses, _ = ascend(model, poses, field, _step_lengths(wanted / 27, wanted / 2000, 40))
-    scores = _scores(model, poses, source, resolution_angstrom)
+    poses, _ = ascend(model, poses, field, step_lengths(wanted / 27, wanted / 2000, 40))
+    scores = correlations(model, poses, source, resolution_angstrom, wanted)
+    closer = details(model, poses, source, resolution_angstrom) if resolution_angstrom < wanted else scores
     return [
-        _in_given_frame(model, poses.rotation[i], poses.translation[i], float(scores[i]))
-        for i in distinct(model, poses, scores, wanted, N_POSES)
+        _in_given_frame(model, poses.take(i), float(scores[i]), float(closer[i]))
+        for i in distinct(model, poses, closer, wanted, n_poses)
     ]
 
 
-def _scores(model: RigidModel, poses: Poses, source: Field, resolution_angstrom: float) -> Tensor:
-    """Correlation ``(k,)`` inside the model's mask at the docking resolution."""
-    wanted = max(resolution_angstrom, DOCKING_RESOLUTION_ANGSTROM)
-    variance = gaussian_sigma(wanted) ** 2 - gaussian_sigma(resolution_angstrom) ** 2
-    fine = _coarse_grid(source.grid, wanted / 4)
-    # A Gaussian narrower than half a voxel cannot be sampled; such a map is as blurred as it is wanted.
-    narrow = math.sqrt(max(variance, 0.0)) < source.grid.voxel_size_angstrom / 2
-    field = source if narrow else blurred(source, fine, math.sqrt(variance))
-    return mask_correlation(*model_density(model, wanted, wanted / 4), poses, field)
-
-
-def _in_given_frame(model: RigidModel, rotation: Tensor, translation: Tensor, score: float) -> Pose:
+def _in_given_frame(model: RigidModel, pose: Poses, score: float, detail: float) -> Pose:
     """The pose of the coordinates as they were given, from that of the model in its own frame."""
     frame, centroid = model.frame.cpu().double(), model.centroid.cpu().double()
-    whole = rotation.cpu().double() @ frame.mT
-    return Pose(whole.numpy(), (translation.cpu().double() - whole @ centroid).numpy(), score)
+    whole = pose.rotation.cpu().double() @ frame.mT
+    return Pose(whole.numpy(), (pose.translation.cpu().double() - whole @ centroid).numpy(), score, detail)
+
+
+MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 
 def mirrored(coordinates: np.ndarray) -> np.ndarray:
     """The mirror image of a model: what fits a map of the wrong hand."""
-    return coordinates * np.array([-1.0, 1.0, 1.0])
+    return coordinates @ MIRROR
+
+
+def in_flipped_map(pose: Pose, plane_z_angstrom: float) -> Pose:
+    """The pose of a model in a map flipped at a plane, from that of its mirror image in the map as it was.
+
+    ``y = R M x + t`` mirrored at ``z = c`` is ``Z R M x + Z t + 2 c e_z``: the product of two reflections and a
+    rotation is a rotation.
+    """
+    flip = np.diag([1.0, 1.0, -1.0])
+    translation = flip @ pose.translation_angstrom + np.array([0.0, 0.0, 2 * plane_z_angstrom])
+    return replace(pose, rotation=flip @ pose.rotation @ MIRROR, translation_angstrom=translation)
+
+
+def lead(value: float, other: float) -> float:
+    """How far a correlation is above another, as a share of the larger: -1 to 1; 0 where neither is positive."""
+    larger = max(value, other)
+    return min(max((value - other) / larger, -1.0), 1.0) if larger > 0 else 0.0
 
 
 def relative_margin(poses: list[Pose]) -> float:
-    """How far the best score is above the next distinct pose's, as a share of it; 1 if there is no other."""
-    if len(poses) < 2 or poses[0].score <= 0:
-        return 1.0 if len(poses) < 2 else 0.0
-    return (poses[0].score - poses[1].score) / poses[0].score
+    """Lead in ``detail`` of the best pose over the next distinct one; 1 if there is no other."""
+    return lead(poses[0].detail, poses[1].detail) if len(poses) > 1 else 1.0

@@ -6,6 +6,7 @@ would refuse after hours in a queue is refused here.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Callable
@@ -53,6 +54,9 @@ class Check:
     """(row, column) to the place that was looked at."""
     allow_msa_server: bool = False
     problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    places: dict[bytes, str] = field(default_factory=dict)
+    """Digest of the densities of a map to the row and column that named it first."""
 
     def add(self, row: Row, column: str, sentence: str) -> None:
         """Note one error."""
@@ -203,6 +207,18 @@ def _read_map(row: Row, column: str, check: Check) -> SourceMap | None:
     return source
 
 
+def _notice_twins(row: Row, column: str, source: SourceMap, check: Check) -> None:
+    """Warn of a map or half map whose densities were given before, under whatever name."""
+    digest = hashlib.sha256(np.ascontiguousarray(source.density).data).digest()
+    place = f"row {row.number}, column {column}"
+    first = check.places.setdefault(digest, place)
+    if first != place:
+        check.warnings.append(
+            f"{place}: {source.name} holds the same densities as the map in {first}; two classes, or two half maps, "
+            f"of one map say nothing about each other: look whether one of the paths is wrong."
+        )
+
+
 def _check_maps(row: Row, resolution: float | None, contour: float | None, check: Check) -> None:
     """The map by itself, then what has to agree with it."""
     if not row.cells["map"]:
@@ -210,6 +226,7 @@ def _check_maps(row: Row, resolution: float | None, contour: float | None, check
     source = _read_map(row, "map", check)
     if source is not None:
         _check_pixel_size(row, source, check)
+        _notice_twins(row, "map", source, check)
         nyquist = 2 * float(source.voxel_size_angstrom.max())
         if resolution is not None and resolution < nyquist * (1 - NYQUIST_TOLERANCE):
             sentence = f"{resolution:g} Å is finer than a pixel size of {nyquist / 2:g} Å can hold (Nyquist: "
@@ -231,6 +248,9 @@ def _check_maps(row: Row, resolution: float | None, contour: float | None, check
         part = _read_map(row, column, check)
         if part is None or shape is None or size is None:
             continue
+        # One mask may serve all classes.
+        if column != "mask":
+            _notice_twins(row, column, part, check)
         if part.density.shape != shape:
             sentence = f"its box is {_box(part.density.shape)}, the map's is {_box(shape)}"
             check.add(row, column, f"{sentence}; give one of the same box")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -26,7 +27,13 @@ class Energies:
     local: LocalEnergy
     mass: Tensor
     """(n_atoms,) share of the model's mass that each atom has in the global energy."""
-    mode: GuidanceMode
+    modes: Sequence[GuidanceMode]
+    """How each class is guided."""
+
+    @property
+    def are_published(self) -> bool:
+        """Whether lengths are the paper's, which holds for all classes or for none."""
+        return GuidanceMode.PUBLISHED in self.modes
 
 
 @dataclass
@@ -55,14 +62,17 @@ class MapGuide:
     fit: Tensor | None = field(default=None, init=False)
     """(b,) correlation with the map at the last judged step."""
 
-    @property
-    def mode(self) -> GuidanceMode:
-        """How the gradient reaches the noisy samples."""
-        return self.energies.mode
+    @cached_property
+    def modes(self) -> list[GuidanceMode]:
+        """How each sample is guided."""
+        return [self.energies.modes[index] for index in self.maps.tolist()]
 
     def looks_through_network(self, step: NoiseStep) -> bool:
         """Whether any of the batch's samples needs the denoiser's graph at this step."""
-        return any(self.mode.looks_through_network(course.stage_at(step.index)) for course in self.courses)
+        return any(self._through([course.stage_at(step.index) for course in self.courses]))
+
+    def _through(self, stages: Sequence[Stage]) -> list[bool]:
+        return [mode.looks_through_network(stage) for mode, stage in zip(self.modes, stages, strict=True)]
 
     def __call__(self, step: NoiseStep, denoised: Tensor, distance_angstrom: Tensor) -> Pull | None:
         """What pulls denoised samples (b, n_atoms, 3), and where it ends; see :class:`classfold.sampler.Guide`."""
@@ -84,8 +94,7 @@ class MapGuide:
                 energies[rows], gradient[rows], length[rows] = pull(denoised[rows], self.maps[rows], published)
         for course, energy in zip(self.courses, energies.tolist(), strict=True):
             course.note(step.index, energy)
-        through = torch.tensor([self.mode.looks_through_network(stage) for stage in stages], device=denoised.device)
-        return Pull(energies, gradient, length, through)
+        return Pull(energies, gradient, length, torch.tensor(self._through(stages), device=denoised.device))
 
     def _together(self, rows: Tensor) -> list[Tensor]:
         """Rows whose energies are computed at once: all of them, or on a CPU, where that gains nothing, map by map.
@@ -104,7 +113,7 @@ class MapGuide:
         """
         values, gradient = self.energies.global_.value_and_gradient(denoised, maps)
         displacement = gradient / self.energies.mass[:, None]
-        return values, displacement, published if self.mode is GuidanceMode.PUBLISHED else norms(displacement)
+        return values, displacement, published if self.energies.are_published else norms(displacement)
 
     def _pull_locally(self, denoised: Tensor, maps: Tensor, published: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The same towards the density, with the published length or, if that is less, 1 Å for every atom.
@@ -113,4 +122,4 @@ class MapGuide:
         """
         values, gradient = self.energies.local.value_and_gradient(denoised, maps)
         furthest = LOCAL_STEP_ANGSTROM * denoised.shape[1] ** 0.5
-        return values, gradient, published if self.mode is GuidanceMode.PUBLISHED else published.clamp(max=furthest)
+        return values, gradient, published if self.energies.are_published else published.clamp(max=furthest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
@@ -54,6 +55,12 @@ def memory_record(sampler: GuidedSampler) -> dict[str, int]:
     }
 
 
+def sample_record(sampler: GuidedSampler, particle: Particle) -> dict[str, Any]:
+    """Number and seed of a sample, and where it began."""
+    seed = asdict(sampler.seeds[particle.sample])
+    return {"sample": particle.sample + 1, **seed, "start": str(particle.start), "first_step": particle.first_step}
+
+
 def write_samples(
     sampler: GuidedSampler, index: int, finished: Sequence[Particle], seconds: float, folder: Path
 ) -> None:
@@ -84,14 +91,15 @@ def write_samples(
         "target": run.topology.target,
         "class": task.name,
         "n_samples": len(sampler.seeds),
-        "samples": [{"sample": each.sample + 1, **asdict(sampler.seeds[each.sample])} for each in particles],
+        "samples": [sample_record(sampler, each) for each in particles],
         "stopped": [stopped._asdict() for stopped in history.stopped],
         "resamplings": history.resamplings,
         "schedule": {name.rstrip("_"): value for name, value in asdict(run.schedule).items()},
         "steps": run.record.steps,
-        "guidance": str(run.options.guidance),
+        "guidance": str(sampler.energies.modes[index]),
         "early_stop": run.options.selection.early_stop,
         "steering": run.options.selection.steering,
+        "sharpness_matched": task.is_matched,
         "physical_guidance": run.options.physics,
         "evaluations": sampler.log.evaluations[index],
         "shared_evaluations": run.schedule.warm_up * len(sampler.seeds),

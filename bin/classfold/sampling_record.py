@@ -68,12 +68,12 @@ class BatchLog:
     def __call__(self, step: NoiseStep, energies: Tensor | None) -> None:
         """Note the losses of a step, and show every tenth step."""
         losses = [float("nan")] * len(self.samples) if energies is None else energies.tolist()
-        pulls = zip(self.guide.stages, self.guide.strengths, losses, strict=True)
-        for (task, sample), (stage, strength, loss) in zip(self.samples, pulls, strict=True):
+        pulls = zip(self.guide.modes, self.guide.stages, self.guide.strengths, losses, strict=True)
+        for (task, sample), (mode, stage, strength, loss) in zip(self.samples, pulls, strict=True):
             shown = f"{loss:.6g}" if math.isfinite(loss) else ""
-            pull = f"{strength:.6g}" if self.guide.mode.uses_strength(stage) else ""
+            pull = f"{strength:.6g}" if mode.uses_strength(stage) else ""
             entry = (sample + 1, step.index, stage.value, f"{step.sigma:.6g}", pull, shown)
-            self.entries.append((task, entry, 2 if self.guide.mode.looks_through_network(stage) else 1))
+            self.entries.append((task, entry, 2 if mode.looks_through_network(stage) else 1))
         if (step.index + 1) % STEPS_BETWEEN_LINES == 0 or step.index + 1 == self.log.steps:
             click.echo(self._line(step, energies))
 

@@ -12,6 +12,8 @@ from .errors import InputError
 GLOBAL_STRENGTH = (0.25, 0.05)
 """λ at the first and the last step of the global stage."""
 LOCAL_STRENGTH = 0.5
+COARSE_ANGSTROM = 5.0
+"""From this resolution on a map says too little about each atom: what it leaves open only the network can fill."""
 PUBLISHED_STEPS = 200
 
 
@@ -29,15 +31,32 @@ class Stage(StrEnum):
         return self in (Stage.GLOBAL, Stage.LOCAL)
 
 
+class Start(StrEnum):
+    """Where a sample's guided steps begin."""
+
+    DOCKED = "docked"
+    """At the end of the warm-up, placed where the docked model is."""
+    ASSEMBLED = "assembled"
+    """Later and with less noise, at the model whose parts were docked one by one."""
+
+
 class GuidanceMode(StrEnum):
     """Where the gradient is taken, and how far a sample is corrected."""
 
+    AUTO = "auto"
+    """Fast, for coarse maps mixed."""
     FAST = "fast"
     """Taken at the denoised sample; in the global stage as far as the shape is away, in the local one at most 1 Å."""
     MIXED = "mixed"
     """The same, but through the network in the local stage, where there is little noise."""
     PUBLISHED = "published"
     """Through the network in both stages, with the paper's lengths."""
+
+    def of_map(self, resolution_angstrom: float) -> GuidanceMode:
+        """What is meant for a class whose map has this resolution: never auto."""
+        if self is not self.AUTO:
+            return self
+        return self.MIXED if resolution_angstrom >= COARSE_ANGSTROM else self.FAST
 
     def uses_strength(self, stage: Stage) -> bool:
         """Whether λ sets how far a stage corrects."""

@@ -28,6 +28,7 @@ CLASS_FILES = (
     "map/point_cloud.csv",
     "docking/docking.json",
     "docking/docked.cif",
+    "docking/spectra.csv",
 )
 TARGET_FILES = (
     "comparison/rmsd.csv",

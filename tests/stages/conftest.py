@@ -14,6 +14,7 @@ from classfold.point_cloud import PointCloud, write_cloud
 from classfold.records import write_json
 from classfold.structure import Topology, write_model
 from tests.random_prior import write_random_weights
+from tests.stage_folders import write_docking_record
 
 ROOT = Path(__file__).resolve().parents[2]
 CENTRE = (106.0, -4.0, 31.0)
@@ -98,7 +99,7 @@ def write_class(folder: Path, topology: Topology, name: str) -> None:
     }
     write_json(record, map_folder / "map.json")
     write_model(docking / "docked.cif", topology, model.numpy().astype(float), title="docked")
-    write_json({"target": "small", "class": name}, docking / "docking.json")
+    write_docking_record(docking, "small", name)
 
 
 @pytest.fixture(scope="session")

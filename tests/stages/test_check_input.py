@@ -22,8 +22,8 @@ SEQUENCE = "MRIILLGAPGAGKGTQAQFI"
 VOXEL = (1.5, 1.5, 1.5)
 
 
-def density(shape=(10, 12, 14)) -> np.ndarray:
-    return np.random.default_rng(3).standard_normal(shape).astype(np.float32)
+def density(shape=(10, 12, 14), seed: int = 3) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
 def bad_density(value: float) -> np.ndarray:
@@ -38,8 +38,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "adk.fasta").write_text(f">adenylate kinase\n{SEQUENCE}\n")
     (tmp_path / "other.fasta").write_text(f">A|protein\n{SEQUENCE[:-1]}\n")
     (tmp_path / "adk.a3m").write_text(f">query\n{SEQUENCE}\n>other\n{SEQUENCE.replace('G', 'A')}\n")
-    for name in ("closed", "open", "half_1", "half_2", "mask"):
-        (tmp_path / f"{name}.mrc").write_bytes(mrc_bytes(density(), VOXEL))
+    for seed, name in enumerate(("closed", "open", "half_1", "half_2", "mask")):
+        (tmp_path / f"{name}.mrc").write_bytes(mrc_bytes(density(seed=seed), VOXEL))
     weights = tmp_path / "weights"
     weights.mkdir()
     lines = []
@@ -108,6 +108,20 @@ def test_populations_and_pixel_sizes_may_be_given(folder):
     assert result.exit_code == 0, result.exception
     checked = json.loads((folder / "checked.json").read_text())
     assert [row["population"] for row in checked["rows"]] == [0.25, None]
+
+
+def test_a_map_that_was_given_twice_is_warned_of_under_whatever_name(folder):
+    halves = {"half_map_1": "half_1.mrc", "half_map_2": "copy.mrc.gz", "mask": "mask.mrc"}
+    (folder / "copy.mrc.gz").write_bytes(gzip.compress((folder / "half_1.mrc").read_bytes()))
+    (folder / "twin.mrc").write_bytes((folder / "closed.mrc").read_bytes())
+    result = run(folder, CLOSED | halves, OPEN | {"map": "twin.mrc", "mask": "mask.mrc"}, OPEN | {"class": "third"})
+    assert result.exit_code == 0, result.output
+    warnings = json.loads((folder / "checked.json").read_text())["warnings"]
+    assert [warning.split(";")[0] for warning in warnings] == [
+        "row 2, column half_map_2: copy.mrc.gz holds the same densities as the map in row 2, column half_map_1",
+        "row 3, column map: twin.mrc holds the same densities as the map in row 2, column map",
+    ]
+    assert all(f"warning: {warning}" in result.output for warning in warnings)
 
 
 def test_files_staged_by_the_pipeline_are_found_where_they_were_put(folder):

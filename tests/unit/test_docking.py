@@ -13,6 +13,7 @@ from classfold.docking import (
     check_size,
     covering,
     dock,
+    in_flipped_map,
     mirrored,
     relative_margin,
     search,
@@ -84,8 +85,8 @@ def test_the_pose_is_found_in_a_noisy_map(atoms, placed, poses):
 
 
 def test_poses_are_proper_distinct_and_best_first(atoms, poses):
-    scores = [pose.score for pose in poses]
-    assert scores == sorted(scores, reverse=True)
+    details = [pose.detail for pose in poses]
+    assert details == sorted(details, reverse=True) and len(poses) == 6
     for pose in poses:
         assert np.linalg.det(pose.rotation) == pytest.approx(1, abs=1e-5)
     moved = [torch.from_numpy(pose.apply(atoms.numpy())) for pose in poses]
@@ -111,6 +112,16 @@ def test_scale_and_offset_of_the_map_do_not_matter(atoms, placed, poses):
 def test_the_mirror_image_fits_less(atoms, placed, poses):
     other = docked(torch.from_numpy(mirrored(atoms.numpy())), map_of(apply_pose(*placed, atoms), noise=0.5))
     assert other[0].score < 0.95 * poses[0].score
+    assert other[0].detail < 0.9 * poses[0].detail
+
+
+def test_a_pose_in_the_flipped_map_puts_the_model_where_its_mirror_image_was(atoms, poses):
+    plane = 13.0
+    there = in_flipped_map(poses[0], plane)
+    image = poses[0].apply(mirrored(atoms.numpy()))
+    expected = image * [1, 1, -1] + [0, 0, 2 * plane]
+    np.testing.assert_allclose(there.apply(atoms.numpy()), expected, atol=1e-9)
+    assert np.linalg.det(there.rotation) == pytest.approx(1, abs=1e-5)
 
 
 def test_pure_noise_scores_low(atoms):
@@ -222,8 +233,8 @@ def test_larger_molecules_are_searched_with_more_rotations_then_more_blur(atoms)
 
 
 def test_margin_of_one_pose_and_of_hopeless_ones():
-    def pose(score: float) -> Pose:
-        return Pose(np.eye(3), np.zeros(3), score)
+    def pose(detail: float) -> Pose:
+        return Pose(np.eye(3), np.zeros(3), 0.5, detail)
 
     assert relative_margin([pose(0.8)]) == 1
     assert relative_margin([pose(0.8), pose(0.6)]) == pytest.approx(0.25)

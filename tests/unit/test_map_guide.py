@@ -48,9 +48,9 @@ def energies(mode: str) -> Energies:
     local = LocalEnergy(targets, WEIGHTS)
     if mode == "published":
         equal = torch.full((N_ATOMS,), 1 / N_ATOMS)
-        return Energies(PublishedGlobalEnergy(clouds), local, equal, GuidanceMode.PUBLISHED)
+        return Energies(PublishedGlobalEnergy(clouds), local, equal, [GuidanceMode.PUBLISHED] * 2)
     masses = GlobalEnergy([uniform(cloud) for cloud in clouds], PAIRS)
-    return Energies(masses, local, WEIGHTS / WEIGHTS.sum(), GuidanceMode(mode))
+    return Energies(masses, local, WEIGHTS / WEIGHTS.sum(), [GuidanceMode(mode)] * 2)
 
 
 def guide(mode: str, stages: list[Stage], maps: list[int], judged: frozenset[int] = frozenset()) -> MapGuide:
@@ -117,6 +117,15 @@ def test_mixed_guidance_looks_through_the_network_where_its_samples_are_in_the_l
     assert pulling.looks_through_network(STEP)
     assert pulling(STEP, denoised(), DISTANCE).through_network.tolist() == [False, True, False, False]
     assert not guide("mixed", [Stage.GLOBAL] * 4, [0, 1, 0, 1]).looks_through_network(STEP)
+
+
+def test_each_class_is_guided_in_its_own_mode() -> None:
+    pulling = guide("fast", [Stage.LOCAL] * 4, [0, 1, 0, 1])
+    both = replace(pulling.energies, modes=[GuidanceMode.FAST, GuidanceMode.MIXED])
+    pulling = MapGuide(both, pulling.maps, pulling.courses)
+    assert pulling.looks_through_network(STEP)
+    assert pulling(STEP, denoised(), DISTANCE).through_network.tolist() == [False, True, False, True]
+    assert not MapGuide(both, torch.zeros(4, dtype=torch.long), pulling.courses).looks_through_network(STEP)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -23,7 +23,7 @@ from classfold.report.plots import plot_fit
 from classfold.report.sentences import docking_sentences, headline, model_sentences
 from classfold.report.summary import COLUMNS, summarise, write_summary
 from classfold.report.svg import Frame, log_ticks, number, polyline, ticks
-from classfold.report.tables import dumbbell, overview_table, ranking_table
+from classfold.report.tables import dumbbell, overview_table, ranking_table, score_table
 
 ORIGIN = np.array([-31.0, 12.5, 200.0])
 MAP_RECORD = {
@@ -187,10 +187,14 @@ def class_result(**records) -> ClassResult:
 
 def test_what_is_far_from_the_expected_volume_or_mirrored_is_said(tmp_path):
     volumes = {"enclosed_volume_angstrom3": 9000.0, "expected_volume_angstrom3": 30000.0}
-    docking = {"model": "m", "score": 0.5, "margin": 0.01, "mirror_score": 0.6, "poses": []}
+    docking = {"model": "m", "score": 0.5, "margin": 0.01, "poses": [], "hand": "mirrored", "hand_lead": -4.2}
+    docking |= {"flipped": True, "explained_density": 0.55, "atoms_in_density": 0.98}
     result = class_result(folder=tmp_path, map=volumes, docking=docking)
     assert any("look at the contour" in sentence for sentence in map_sentences(result))
-    assert any("check the map's hand" in sentence for sentence in docking_sentences(result))
+    said = docking_sentences(result)
+    assert "The map's hand is wrong (4.2 standard errors between model and mirror image)." in said
+    assert any("flipped along z" in sentence for sentence in said)
+    assert any("explains 55 % of the density above the contour, and 98 % of its atoms" in sentence for sentence in said)
 
 
 MEASURED = {"resolution_by_half_maps_angstrom": 3.9, "half_maps_reach_nyquist": False}
@@ -280,6 +284,23 @@ def test_ranking_leaves_out_what_is_empty_and_marks_the_best():
     assert [head.text for head in table.heads] == ["Rank", "Sample", "CC_mask", "q"]
     assert table.marked == 0
     assert table.rows[1][2].text is None
+
+
+def test_ranking_leaves_further_scores_to_the_table_of_all_scores():
+    scores = pd.DataFrame({"rank": [1], "sample": [7], "cc_mask": [0.8], "cc_box": [0.5], "clashscore": [2.0]})
+    heads = [head.text for head in ranking_table(scores, best=7).heads]
+    assert heads == ["Rank", "Sample", "CC_mask", "Clashscore"]
+
+
+def test_table_of_all_scores_leaves_out_what_is_not_defined_and_old_records_have_none():
+    table = score_table(
+        {"scores": {"cc_box": 0.51234, "emringer": None, "clashes": 3}, "unguided": {"scores": {"cc_box": 0.2}}}
+    )
+    assert [[cell.text for cell in row[:4]] for row in table.rows] == [
+        ["CC_box", "0.512", "0.200", "-1 to 1"],
+        ["Clashes", "3", None, "pairs"],
+    ]
+    assert score_table({"best_sample": 1}) is None and score_table(None) is None
 
 
 def test_dumbbell_says_what_it_shows():

@@ -62,6 +62,12 @@ def test_stages_whose_gradient_is_taken_through_the_network(mode, stages) -> Non
     assert {stage for stage in Stage if GuidanceMode(mode).looks_through_network(stage)} == stages
 
 
+def test_automatic_guidance_looks_through_the_network_where_the_map_is_coarse() -> None:
+    assert [GuidanceMode.AUTO.of_map(resolution) for resolution in (2.5, 4.9, 5.0, 9.0)] == ["fast"] * 2 + ["mixed"] * 2
+    for mode in (GuidanceMode.FAST, GuidanceMode.MIXED, GuidanceMode.PUBLISHED):
+        assert mode.of_map(3.0) is mode.of_map(9.0) is mode
+
+
 @pytest.mark.parametrize(("name", "steps"), [("none", 200), ("experimental", 7)])
 def test_impossible_schedules_are_refused(name, steps) -> None:
     with pytest.raises(InputError, match="allowed are"):

@@ -7,6 +7,7 @@ from classfold.report.summary import Row
 from classfold.report.svg import count, number
 
 DEMONSTRATION = "demonstration"
+HANDS = {"right": "is right", "mirrored": "is wrong", "undecided": "cannot be told"}
 
 
 def headline(run: Run, rows: list[Row]) -> str:
@@ -39,17 +40,30 @@ def docking_sentences(result: ClassResult) -> list[str]:
     if record is None:
         return ["The unguided model was not docked."]
     said = [f"The model “{record.get('model')}” was placed with a score of {number(record['score'])}."]
-    margin, mirror = record.get("margin"), record.get("mirror_score")
+    margin = record.get("margin")
     if margin is not None:
         others = max(len(record.get("poses", [])) - 1, 0)
         said.append(
             f"That is {100 * margin:.0f} % better than the next distinct placement"
             + (f" ({count(others, 'other is', 'others are')} recorded)." if others else ".")
         )
-    if mirror:
-        ratio = record["score"] / mirror
-        meaning = "the map's hand looks right" if ratio > 1 else "the mirror image fits as well: check the map's hand"
-        said.append(f"In the map's mirror image the best score is {number(mirror)} (ratio {ratio:.2f}): {meaning}.")
+    if record.get("hand") in HANDS:
+        lead = f"{abs(record['hand_lead']):.1f} standard errors between model and mirror image"
+        said.append(f"The map's hand {HANDS[record['hand']]} ({lead}).")
+    if record.get("flipped"):
+        said.append("The map was flipped along z; the models lie in the flipped map.")
+    if record.get("assembly"):
+        parts = record["assembly"]["parts"]
+        named = "; ".join(" and ".join(part["residues"]) for part in parts)
+        said.append(
+            f"As a whole it fits badly; docked in {len(parts)} parts ({named}) it has a score of "
+            f"{number(record['assembly']['score'])}."
+        )
+    if "explained_density" in record:
+        said.append(
+            f"The placed model explains {100 * record['explained_density']:.0f} % of the density above the contour, "
+            f"and {100 * record['atoms_in_density']:.0f} % of its atoms lie in it."
+        )
     return said
 
 

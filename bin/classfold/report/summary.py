@@ -13,6 +13,7 @@ import pandas as pd
 from classfold import __version__
 from classfold.records import write_json
 from classfold.report.gather import ClassResult, Run, TargetResult
+from classfold.scores.table import SCORES
 
 Row = dict[str, Any]
 
@@ -49,7 +50,7 @@ def n_warnings(target: TargetResult, result: ClassResult) -> int:
     return len(target.warnings) + len(result.warnings)
 
 
-COLUMNS = (
+_RUN_COLUMNS = (
     Column("target", "name of the target", lambda target, _: target.name),
     Column("class", "name of the class", lambda _, result: result.name),
     Column(
@@ -111,11 +112,28 @@ COLUMNS = (
     Column("docking_score", "score of the best rigid-body pose", _from("docking", "score")),
     Column("docking_margin", "its lead over the next distinct pose, relative", _from("docking", "margin")),
     Column("docking_mirror_score", "best score in the mirrored map", _from("docking", "mirror_score")),
+    Column("map_hand", "hand of the map as it was given: right, mirrored or undecided", _from("docking", "hand")),
+    Column(
+        "explained_density",
+        "share of the density above the contour that the docked model explains",
+        _from("docking", "explained_density"),
+    ),
+    Column(
+        "atoms_in_density",
+        "share of its atoms that lie in density above the contour",
+        _from("docking", "atoms_in_density"),
+    ),
     Column("n_residues", "residues of the target", lambda target, _: target.record.get("n_residues")),
     Column("n_atoms", "heavy atoms of the target", lambda target, _: target.record.get("n_atoms")),
     Column("weights_label", "which weights made the models", _from("samples", "weights_label")),
     Column("seed", "seed of the samples' map stage", _from("map", "seed")),
     Column("n_warnings", "warnings of all stages, see the report", n_warnings),
+)
+# All scores of the best model, but those that have a column above.
+COLUMNS = _RUN_COLUMNS + tuple(
+    Column(score.name, f"best model: {score.meaning}", _from("models", "scores", score.name))
+    for score in SCORES
+    if score.name not in {column.name for column in _RUN_COLUMNS}
 )
 
 
