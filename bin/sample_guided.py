@@ -73,6 +73,12 @@ from classfold.target_run import SamplingOptions, load_run
     default="auto",
     help="auto: half of the samples begin at the assembled model, if there is one, unless the guidance is published.",
 )
+@click.option(
+    "--match-sharpness",
+    type=click.Choice(["auto", "on", "off"]),
+    default="auto",
+    help="Guide by the map that is as sharp as the docked model. auto: unless the guidance is published.",
+)
 @click.option("--steering", type=click.Choice(["on", "off"]), default="off", help="Resample by the map's likelihood.")
 @click.option(
     "--physical-guidance", type=click.Choice(["on", "off"]), default="off", help="Correct by Boltz's own potentials."
@@ -100,7 +106,8 @@ def main(
         raise InputError(f"{len(maps)} maps and {len(dockings)} dockings; every class needs one of each")
     run = load_run(sequence, embedding, weights, device, sampling_options(**choices))
     mask = run.prior.atom_mask
-    tasks = [read_class(*folders, run.topology, mask) for folders in zip(maps, dockings, strict=True)]
+    matches = run.options.match_sharpness
+    tasks = [read_class(*folders, run.topology, mask, matches) for folders in zip(maps, dockings, strict=True)]
     sampler = GuidedSampler(run, tasks)
     finished = sampler.sample()
     for index, task in enumerate(tasks):
@@ -112,6 +119,7 @@ def sampling_options(
     guidance: str,
     early_stop: str,
     assembled_start: str,
+    match_sharpness: str,
     steering: str,
     physical_guidance: str,
     precision: Matmul,
@@ -120,7 +128,10 @@ def sampling_options(
 ) -> SamplingOptions:
     """The options as the package takes them."""
     mode = GuidanceMode(guidance)
-    stops = early_stop == "on" or (early_stop == "auto" and mode is not GuidanceMode.PUBLISHED)
+    stops, matches = (
+        choice == "on" or (choice == "auto" and mode is not GuidanceMode.PUBLISHED)
+        for choice in (early_stop, match_sharpness)
+    )
     return SamplingOptions(
         guidance=mode,
         selection=Selection(stops, steering == "on"),
@@ -128,6 +139,7 @@ def sampling_options(
         batch_size=batch_size,
         precision=Precision(precision, compiles == "on"),
         assembled_start=assembled_start == "auto" and mode is not GuidanceMode.PUBLISHED,
+        match_sharpness=matches,
     )
 
 

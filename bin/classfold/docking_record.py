@@ -1,4 +1,4 @@
-"""What DOCK_MODEL leaves: docked.cif, assembled.cif and docking.json."""
+"""What DOCK_MODEL leaves: docked.cif, assembled.cif, the map as sharp as the docked model, and docking.json."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from classfold.assembly import Assembly
-from classfold.docked_models import Docked, best_mirror
+from classfold.class_map import ClassMap
+from classfold.docked_models import Docked, atomic_numbers, best_mirror
 from classfold.docking import Pose, relative_margin
 from classfold.docking_verdict import Verdict
 from classfold.explained_density import Explained
 from classfold.moved_model import write_moved
 from classfold.pixel_size import PixelSize
 from classfold.records import write_json
+from classfold.sharpness import match_sharpness
 from classfold.structure import read_model
 
 
@@ -29,6 +31,7 @@ def pose_record(docked: Sequence[Docked], verdict: Verdict, of_given: Verdict) -
         "margin": relative_margin(best.poses),
         "n_ambiguous": verdict.n_ambiguous,
         "found": verdict.found,
+        "fits": verdict.fits,
         "lead": verdict.lead,
         "pose_lead": verdict.pose_lead,
         "mirror_score": mirror.score,
@@ -55,18 +58,22 @@ def _scores(pose: Pose) -> dict[str, float]:
 
 
 def write_docking(
-    folder: Path, best: Docked, assembly: Assembly | None, record: Mapping[str, Any], map_name: str
+    folder: Path, best: Docked, assembly: Assembly | None, class_map: ClassMap, record: Mapping[str, Any]
 ) -> None:
-    """Write docked.cif, assembled.cif where there is one and, last, docking.json."""
+    """Write docked.cif, assembled.cif if there is one, matched.mrc, spectra.csv and, last, docking.json."""
     folder.mkdir(parents=True, exist_ok=True)
     # An older record beside a newer model would make a broken run look complete.
     for name in ("docking.json", "assembled.cif"):
         (folder / name).unlink(missing_ok=True)
-    facts = {"model": best.path.name, "map": map_name, "score": f"{record['score']:.4f}"}
+    facts = {"model": best.path.name, "map": str(class_map.record["source_map"]), "score": f"{record['score']:.4f}"}
     write_moved(best.path, folder / "docked.cif", best.poses[0], facts)
+    placed = best.coordinates
     if assembly is not None:
+        placed = assembly.apply(best.model.coordinates)
         facts["score"] = f"{assembly.score:.4f}"
         write_moved(best.path, folder / "assembled.cif", assembly, facts)
     if not math.isfinite(record["score"]) or not len(read_model(folder / "docked.cif").coordinates):
         raise RuntimeError(f"{folder / 'docked.cif'} is not a docked model")
-    write_json(record, folder / "docking.json")
+    density_map, resolution = class_map.density_map, class_map.resolution_angstrom
+    sharpness = match_sharpness(density_map, placed, atomic_numbers(best.model), resolution, folder)
+    write_json({**record, "sharpness": sharpness}, folder / "docking.json")
