@@ -19,7 +19,7 @@ fits better, half of the samples begin at the parts put together.
 A map's sharpness is brought to that of the docked model's density: one factor for each spatial frequency, up to
 the resolution. The density guides samples in this form; what is measured on the map stays with the map as it is.
 
-Writes docked.cif (the model's own atoms, moved), assembled.cif (the same, part by part) where that fits better,
+Writes docked.cif (the model's own atoms, moved), assembled.cif (the same, part by part) where it fits better,
 matched.mrc and spectra.csv (sharpness), and docking.json (poses y = R x + t, scores, warnings).
 
 \b
@@ -184,8 +184,8 @@ def main(
         "device": device,
         "warnings": warnings,
     }
-    assembly = in_parts.assembly if in_parts is not None else None
-    write_docking(output, docked[0], assembly, given.flipped() if flips else given, record)
+    lies_in = given.flipped() if flips else given
+    write_docking(output, docked[0], in_parts and in_parts.assembly, lies_in, record)
     click.echo(
         f"{record['target']}, class {record['class']}: {record['model']} docked, score {record['score']:.3f}, "
         f"margin {record['margin']:.2f}, hand {of_given.hand} by {of_given.hand_lead:.1f} standard errors"

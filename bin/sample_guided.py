@@ -68,16 +68,16 @@ from classfold.target_run import SamplingOptions, load_run
     help="Stop the worse half of a class's samples three times on the way. auto: unless the guidance is published.",
 )
 @click.option(
-    "--assembled-start",
-    type=click.Choice(["auto", "off"]),
-    default="auto",
-    help="auto: half of the samples begin at the assembled model, if there is one, unless the guidance is published.",
-)
-@click.option(
     "--match-sharpness",
     type=click.Choice(["auto", "on", "off"]),
     default="auto",
     help="Guide by the map that is as sharp as the docked model. auto: unless the guidance is published.",
+)
+@click.option(
+    "--assembled-start",
+    type=click.Choice(["auto", "off"]),
+    default="auto",
+    help="auto: half of the samples begin at the assembled model, if there is one, unless the guidance is published.",
 )
 @click.option("--steering", type=click.Choice(["on", "off"]), default="off", help="Resample by the map's likelihood.")
 @click.option(
@@ -118,8 +118,8 @@ def main(
 def sampling_options(
     guidance: str,
     early_stop: str,
-    assembled_start: str,
     match_sharpness: str,
+    assembled_start: str,
     steering: str,
     physical_guidance: str,
     precision: Matmul,
@@ -138,8 +138,8 @@ def sampling_options(
         physics=physical_guidance == "on",
         batch_size=batch_size,
         precision=Precision(precision, compiles == "on"),
-        assembled_start=assembled_start == "auto" and mode is not GuidanceMode.PUBLISHED,
         match_sharpness=matches,
+        assembled_start=assembled_start == "auto" and mode is not GuidanceMode.PUBLISHED,
     )
 
 

@@ -12,7 +12,8 @@ process SAMPLE_GUIDED {
 
     script:
     def classes = names.collect { "--map ${target}.${it}.map --docking ${target}.${it}.docking" }.join(' ')
-    def options = Options.join(params, ['guidance', 'early_stop', 'assembled_start', 'match_sharpness', 'steering', 'physical_guidance', 'precision', 'compile', 'device', 'batch_size'])
+    def options = Options.join(params, ['guidance', 'early_stop', 'match_sharpness', 'assembled_start', 'steering',
+        'physical_guidance', 'precision', 'compile', 'device', 'batch_size'])
     """
     sample_guided.py --sequence $sequence --embedding $embedding --weights $weights $classes \\
         $options --output .

@@ -39,10 +39,10 @@ class ClassTask:
     the poses that the map does not tell apart."""
     docked_atoms: Tensor
     """(n_atoms,) 1 for the atoms that the docked model has."""
-    assembled: Tensor | None = None
-    """(n_atoms, 3) model in Å in the map's frame whose parts were docked one by one, where that fits better."""
     is_matched: bool = False
     """Whether the target map is the one that was made as sharp as the docked model."""
+    assembled: Tensor | None = None
+    """(n_atoms, 3) model in Å in the map's frame whose parts were docked one by one, where that fits better."""
 
     def place(self, sample: int) -> Tensor:
         """(n_atoms, 3) where a sample, counted from 0, begins: the samples take turns among the poses."""
@@ -90,8 +90,8 @@ def read_class(
         n_independent=enclosed / resolution**3,
         docked=docked,
         docked_atoms=docked_atoms,
-        assembled=_read_assembled(docking_folder / "assembled.cif", topology, atom_mask),
         is_matched=is_matched,
+        assembled=_read_assembled(docking_folder / "assembled.cif", topology, atom_mask),
     )
 
 

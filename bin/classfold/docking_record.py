@@ -60,20 +60,19 @@ def _scores(pose: Pose) -> dict[str, float]:
 def write_docking(
     folder: Path, best: Docked, assembly: Assembly | None, class_map: ClassMap, record: Mapping[str, Any]
 ) -> None:
-    """Write docked.cif, assembled.cif if there is one, matched.mrc, spectra.csv and, last, docking.json."""
+    """Write the models, the map that they lie in as sharp as they are and, last, docking.json."""
     folder.mkdir(parents=True, exist_ok=True)
     # An older record beside a newer model would make a broken run look complete.
     for name in ("docking.json", "assembled.cif"):
         (folder / name).unlink(missing_ok=True)
     facts = {"model": best.path.name, "map": str(class_map.record["source_map"]), "score": f"{record['score']:.4f}"}
     write_moved(best.path, folder / "docked.cif", best.poses[0], facts)
-    placed = best.coordinates
     if assembly is not None:
-        placed = assembly.apply(best.model.coordinates)
         facts["score"] = f"{assembly.score:.4f}"
         write_moved(best.path, folder / "assembled.cif", assembly, facts)
     if not math.isfinite(record["score"]) or not len(read_model(folder / "docked.cif").coordinates):
         raise RuntimeError(f"{folder / 'docked.cif'} is not a docked model")
+    coordinates = best.coordinates if assembly is None else assembly.apply(best.model.coordinates)
     density_map, resolution = class_map.density_map, class_map.resolution_angstrom
-    sharpness = match_sharpness(density_map, placed, atomic_numbers(best.model), resolution, folder)
+    sharpness = match_sharpness(density_map, coordinates, atomic_numbers(best.model), resolution, folder)
     write_json({**record, "sharpness": sharpness}, folder / "docking.json")

@@ -32,10 +32,10 @@ class SamplingOptions:
     batch_size: int
     """Samples at once; 0 chooses."""
     precision: Precision = EXACT
-    assembled_start: bool = True
-    """Whether every other sample of a class that has an assembled model begins there."""
     match_sharpness: bool = False
     """Whether the density that guides is as sharp as the docked model's."""
+    assembled_start: bool = True
+    """Whether every other sample of a class that has an assembled model begins there."""
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from classfold.target_run import load_run
 
 N_SAMPLES = 6
 CHOICES = {
-    "guidance": "fast", "early_stop": "off", "assembled_start": "auto", "steering": "off", "physical_guidance": "off",
-    "match_sharpness": "off", "precision": "float32", "compiles": "off", "batch_size": 12,
+    "guidance": "fast", "early_stop": "off", "match_sharpness": "off", "assembled_start": "auto", "steering": "off",
+    "physical_guidance": "off", "precision": "float32", "compiles": "off", "batch_size": 12,
 }  # fmt: skip
 
 
