@@ -102,7 +102,7 @@ def atom_warnings(models: list[Path], sequence: Path | None) -> list[str]:
 def check_content(best: Docked, given: ClassMap, device: str) -> tuple[Explained, PixelSize]:
     """What the docked model says about the map's content and its pixel size."""
     resolution = given.resolution_angstrom
-    shares = explained(best.coordinates, given.density_map, given.threshold, resolution)
+    shares = explained(best.coordinates, *given.contour, resolution)
     fit = fit_scale(
         best.model.coordinates,
         atomic_numbers(best.model),

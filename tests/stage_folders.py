@@ -51,6 +51,7 @@ def write_map_folder(folder: Path, target: str, name: str, density: DensityMap) 
         "source_map": f"{name}.mrc",
         "resolution_angstrom": RESOLUTION,
         "threshold": 2.0 * float(density.density.std()),
+        "threshold_blur_angstrom": 0.0,
         "source": {
             "shape_zyx": list(density.density.shape),
             "voxel_size_angstrom_xyz": [density.voxel_size_angstrom] * 3,

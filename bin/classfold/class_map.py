@@ -11,6 +11,7 @@ import numpy as np
 from classfold.map_hand import flipped, middle_z
 from classfold.maps import DensityMap, read_canonical
 from classfold.records import read_json
+from classfold.threshold import blurred
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,11 @@ class ClassMap:
         return cls(read_canonical(folder / "map.mrc"), float(record["resolution_angstrom"]), record)
 
     @property
-    def threshold(self) -> float:
-        """Contour of the map."""
-        return float(self.record["threshold"])
+    def contour(self) -> tuple[DensityMap, float]:
+        """The map in which the contour was drawn, the map itself or a blurred copy, and its level there."""
+        blur = float(self.record["threshold_blur_angstrom"])
+        level = self.record["threshold_in_blurred_map"] if blur else self.record["threshold"]
+        return blurred(self.density_map, blur), float(level)
 
     @property
     def source_pixel_angstrom(self) -> float:
