@@ -33,6 +33,13 @@ def headline(run: Run, rows: list[Row]) -> str:
     return said + (f" {count(warnings, 'warning', 'warnings')} to read." if warnings else " No warnings.")
 
 
+def outcome(run: Run) -> str:
+    """How far a run came that lacks something."""
+    missing, n_classes = len(run.outcome.get("classes_without_model", [])), run.outcome.get("n_classes", 0)
+    how = "This run failed" if run.outcome.get("status") == "failed" else "This run is partial"
+    return f"{how}: {missing} of {count(n_classes, 'class', 'classes')} without a model"
+
+
 def _sentence(text: str | None) -> str:
     """A stage's remark as a sentence: capital first, full stop last."""
     return f"{text[0].upper()}{text[1:].rstrip('.')}." if text else ""
