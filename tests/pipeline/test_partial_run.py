@@ -1,0 +1,139 @@
+"""One bad class does not sink the run: the others go on; terminal, report, failures.json and exit code say so."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "assets/demo"
+PARTIAL, FAILED = 3, 1
+QUICK = ("--samples", "1", "--steps", "16")
+HEADER = "target,class,map,resolution,sequence,contour\n"
+
+
+def row(name: str, contour: str = "") -> str:
+    return f"adk,{name},{DEMO}/maps/{'open' if name == 'sick' else 'closed'}.mrc{'' if name == 'sick' else '.gz'},4,{DEMO}/adk.fasta,{contour}\n"
+
+
+def outcome(run) -> dict:
+    return json.loads((run.folder / "results/pipeline_info/failures.json").read_text())
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+@pytest.fixture(scope="module")
+def partial(new_run) -> tuple:
+    """Three classes: a contour above the map stops PREPARE_MAP, another class cannot be read by SAMPLE_GUIDED."""
+    run = new_run(copy=True)
+    edit(
+        run.project / "bin/classfold/class_task.py",
+        '    density_map = read_canonical(map_folder / "map.mrc")\n',
+        '    if key[1] == "sick":\n        raise InputError("the docked model is <of> another molecule")\n'
+        '    density_map = read_canonical(map_folder / "map.mrc")\n',
+    )
+    (run.folder / "sheet.csv").write_text(HEADER + row("closed") + row("sick") + row("unlit", "1000"))
+    return run, run.start("-profile", "test", "--input", "sheet.csv", *QUICK)
+
+
+def test_the_other_classes_go_on(partial) -> None:
+    run, done = partial
+    assert done.returncode == PARTIAL, done.stdout[-4000:] + done.stderr[-2000:]
+    assert len(run.model("adk", "closed"))
+    assert (run.folder / "results/adk/comparison/comparison.json").is_file()
+    assert not (run.folder / "results/adk/sick/model.cif").exists()
+
+
+def test_failures_are_told_to_programs(partial) -> None:
+    run, _ = partial
+    record = outcome(run)
+    assert record["status"] == "partial" and record["n_classes"] == 3
+    assert record["classes_without_model"] == [{"target": "adk", "class": name} for name in ("sick", "unlit")]
+    sick, unlit = record["failures"]
+    assert (sick["stage"], sick["exit_code"]) == ("SAMPLE_GUIDED", 2)
+    assert sick["error"] == "the docked model is <of> another molecule"
+    assert (unlit["stage"], unlit["exit_code"], unlit["attempts"]) == ("PREPARE_MAP", 2, 1)
+    assert unlit["error"].startswith("Contour 1000 is outside the map's densities")
+    assert Path(unlit["work_folder"], ".command.log").is_file()
+
+
+def test_failures_are_told_to_people(partial) -> None:
+    run, done = partial
+    assert "Partial: 2 of 3 classes have no model." in done.stderr
+    assert "adk.sick, SAMPLE_GUIDED: the docked model is <of> another molecule" in done.stderr
+    assert "adk.unlit, PREPARE_MAP: Contour 1000 is outside" in done.stderr
+    assert f"Report: {run.folder}/results/report.html" in done.stdout
+    page = (run.folder / "results/report.html").read_text()
+    assert "This run is partial: 2 of 3 classes without a model" in page
+    assert "adk.sick, SAMPLE_GUIDED: the docked model is &lt;of&gt; another molecule" in page
+    assert "adk.unlit, PREPARE_MAP: Contour 1000 is outside" in page
+
+
+def test_a_run_without_any_model_has_failed(new_run) -> None:
+    run = new_run()
+    (run.folder / "sheet.csv").write_text(HEADER + row("unlit", "1000"))
+    done = run.start("-profile", "test", "--input", "sheet.csv", *QUICK)
+    assert done.returncode == FAILED
+    assert "Failed: 1 of 1 classes have no model." in done.stderr
+    assert "adk.unlit, PREPARE_MAP: Contour 1000 is outside" in done.stderr
+    assert outcome(run)["status"] == "failed"
+    assert not (run.folder / "results/report.html").exists()
+
+
+@pytest.fixture
+def struck(new_run):
+    """A project whose stages (stubs: none computes) die as on a cluster."""
+    run = new_run(copy=True)
+    modules = run.project / "modules"
+    # Killed for memory twice; then it gets through.
+    edit(
+        modules / "sample_guided.nf",
+        '    stub:\n    """\n',
+        '    stub:\n    """\n    echo batch ${Failures.batchSize(task, params.batch_size)} memory ${task.memory.toGiga()} '
+        ">> $workflow.launchDir/tries\n    [ ${task.attempt} = 3 ] || exit 137\n",
+    )
+    edit(modules / "prepare_map.nf", '    stub:\n    """\n', '    stub:\n    """\n    [ $class_name = closed ] || exit 140\n')
+    return run
+
+
+def test_what_a_limit_killed_is_tried_again_with_more_memory_and_smaller_batches(struck) -> None:
+    limits = struck.folder / "limits.config"
+    limits.write_text("process.resourceLimits = [cpus: 2, memory: 5.GB]\nprocess { withLabel: gpu { memory = { 2.GB * task.attempt } } }\n")
+    done = struck.start("-profile", "test", "-stub-run", "-c", "limits.config")
+    assert done.returncode == PARTIAL, done.stdout[-4000:] + done.stderr[-2000:]
+    tries = (struck.folder / "tries").read_text().splitlines()
+    assert tries == ["batch 0 memory 2", "batch 8 memory 4", "batch 1 memory 5"]
+    (failure,) = outcome(struck)["failures"]
+    assert (failure["class"], failure["exit_code"], failure["attempts"]) == ("open", 140, 3)
+    assert failure["error"] == "it ran out of the time that it was granted"
+
+
+def test_a_refusing_scheduler_ends_the_run_with_its_own_words(new_run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It must not hang, as a task does that was refused and is ignored."""
+    run = new_run()
+    programs = run.folder / "programs"
+    programs.mkdir()
+    for name, does in {"sbatch": "echo 'sbatch: error: invalid partition: gpu' >&2; exit 1", "squeue": "", "scancel": ""}.items():
+        (programs / name).write_text(f"#!/bin/sh\n{does}\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}", prepend=":")
+    quick = run.folder / "quick.config"
+    quick.write_text(
+        "executor { pollInterval = '1s'; queueStatInterval = '2s' }\n"
+        "process { withName: 'CHECK_INPUT|PREPARE_SEQUENCE' { executor = 'local' } }\n"
+    )
+    command = run.command("-profile", "test,slurm", "-stub-run", "-c", "quick.config")
+    done = subprocess.run(
+        command, cwd=run.folder, env=run.environment(), capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == FAILED
+    assert "sbatch: error: invalid partition: gpu" in done.stderr
+    record = outcome(run)
+    assert record["status"] == "failed" and "invalid partition" in record["failures"][-1]["error"]
+    assert len(re.findall("Execution is retried", done.stdout)) >= 2
