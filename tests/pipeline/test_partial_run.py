@@ -11,11 +11,13 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "assets/demo"
 PARTIAL, FAILED = 3, 1
 QUICK = ("--samples", "1", "--steps", "16")
+SPECKS = "14.9"
+"""A contour so near the map's highest density, 14.94, that only dust lies above it."""
 HEADER = "target,class,map,resolution,sequence,contour\n"
 
 
-def row(name: str, contour: str = "") -> str:
-    return f"adk,{name},{DEMO}/maps/{'open' if name == 'sick' else 'closed'}.mrc{'' if name == 'sick' else '.gz'},4,{DEMO}/adk.fasta,{contour}\n"
+def row(name: str, contour: str = "", density_map: str = "closed.mrc.gz") -> str:
+    return f"adk,{name},{DEMO}/maps/{density_map},4,{DEMO}/adk.fasta,{contour}\n"
 
 
 def outcome(run) -> dict:
@@ -30,7 +32,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 @pytest.fixture(scope="module")
 def partial(new_run) -> tuple:
-    """Three classes: a contour above the map stops PREPARE_MAP, another class cannot be read by SAMPLE_GUIDED."""
+    """Three classes: a contour that leaves nothing stops PREPARE_MAP, another class cannot be read by SAMPLE_GUIDED."""
     run = new_run(copy=True)
     edit(
         run.project / "bin/classfold/class_task.py",
@@ -38,7 +40,7 @@ def partial(new_run) -> tuple:
         '    if key[1] == "sick":\n        raise InputError("the docked model is <of> another molecule")\n'
         '    density_map = read_canonical(map_folder / "map.mrc")\n',
     )
-    (run.folder / "sheet.csv").write_text(HEADER + row("closed") + row("sick") + row("unlit", "1000"))
+    (run.folder / "sheet.csv").write_text(HEADER + row("closed") + row("sick", density_map="open.mrc") + row("unlit", SPECKS))
     return run, run.start("-profile", "test", "--input", "sheet.csv", *QUICK)
 
 
@@ -59,7 +61,7 @@ def test_failures_are_told_to_programs(partial) -> None:
     assert (sick["stage"], sick["exit_code"]) == ("SAMPLE_GUIDED", 2)
     assert sick["error"] == "the docked model is <of> another molecule"
     assert (unlit["stage"], unlit["exit_code"], unlit["attempts"]) == ("PREPARE_MAP", 2, 1)
-    assert unlit["error"].startswith("Contour 1000 is outside the map's densities")
+    assert unlit["error"].startswith("Above the threshold the map holds nothing but")
     assert Path(unlit["work_folder"], ".command.log").is_file()
 
 
@@ -67,21 +69,21 @@ def test_failures_are_told_to_people(partial) -> None:
     run, done = partial
     assert "Partial: 2 of 3 classes have no model." in done.stderr
     assert "adk.sick, SAMPLE_GUIDED: the docked model is <of> another molecule" in done.stderr
-    assert "adk.unlit, PREPARE_MAP: Contour 1000 is outside" in done.stderr
+    assert "adk.unlit, PREPARE_MAP: Above the threshold the map holds nothing but" in done.stderr
     assert f"Report: {run.folder}/results/report.html" in done.stdout
     page = (run.folder / "results/report.html").read_text()
     assert "This run is partial: 2 of 3 classes without a model" in page
     assert "adk.sick, SAMPLE_GUIDED: the docked model is &lt;of&gt; another molecule" in page
-    assert "adk.unlit, PREPARE_MAP: Contour 1000 is outside" in page
+    assert "adk.unlit, PREPARE_MAP: Above the threshold the map holds nothing but" in page
 
 
 def test_a_run_without_any_model_has_failed(new_run) -> None:
     run = new_run()
-    (run.folder / "sheet.csv").write_text(HEADER + row("unlit", "1000"))
+    (run.folder / "sheet.csv").write_text(HEADER + row("unlit", SPECKS))
     done = run.start("-profile", "test", "--input", "sheet.csv", *QUICK)
     assert done.returncode == FAILED
     assert "Failed: 1 of 1 classes have no model." in done.stderr
-    assert "adk.unlit, PREPARE_MAP: Contour 1000 is outside" in done.stderr
+    assert "adk.unlit, PREPARE_MAP: Above the threshold the map holds nothing but" in done.stderr
     assert outcome(run)["status"] == "failed"
     assert not (run.folder / "results/report.html").exists()
 
@@ -104,7 +106,10 @@ def struck(new_run):
 
 def test_what_a_limit_killed_is_tried_again_with_more_memory_and_smaller_batches(struck) -> None:
     limits = struck.folder / "limits.config"
-    limits.write_text("process.resourceLimits = [cpus: 2, memory: 5.GB]\nprocess { withLabel: gpu { memory = { 2.GB * task.attempt } } }\n")
+    limits.write_text(
+        "process {\n  resourceLimits = [cpus: 2, memory: 5.GB]\n"
+        "  withLabel: gpu { memory = { 2.GB * task.attempt } }\n}\n"
+    )
     done = struck.start("-profile", "test", "-stub-run", "-c", "limits.config")
     assert done.returncode == PARTIAL, done.stdout[-4000:] + done.stderr[-2000:]
     tries = (struck.folder / "tries").read_text().splitlines()
@@ -119,7 +124,8 @@ def test_a_refusing_scheduler_ends_the_run_with_its_own_words(new_run, monkeypat
     run = new_run()
     programs = run.folder / "programs"
     programs.mkdir()
-    for name, does in {"sbatch": "echo 'sbatch: error: invalid partition: gpu' >&2; exit 1", "squeue": "", "scancel": ""}.items():
+    refusal = "echo 'sbatch: error: invalid partition: gpu' >&2; exit 1"
+    for name, does in {"sbatch": refusal, "squeue": "", "scancel": ""}.items():
         (programs / name).write_text(f"#!/bin/sh\n{does}\n")
         (programs / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}", prepend=":")
