@@ -20,7 +20,7 @@ bad() {
 gigabytes_free() { # FOLDER, or the nearest one above it that exists
   local folder=$1
   while [[ ! -e $folder ]]; do folder=$(dirname "$folder"); done
-  [[ -w $folder ]] || return 1
+  [[ -d $folder && -w $folder ]] || return 1
   ask df -Pk "$folder" | awk 'NR == 2 { print int($4 / 1048576) }'
 }
 
@@ -155,7 +155,7 @@ doctor_weights() { # FOLDER, empty where the user named none
 doctor_disk() { # WHAT FOLDER GIGABYTES_NEEDED
   local free
   if ! free=$(gigabytes_free "$2") || [[ -z $free ]]; then
-    bad disk "$1 $2: no right to write there; name another folder."
+    bad disk "$1 $2: no folder can be made there; name another one."
   elif ((free < $3)); then
     bad disk "$1 $2: $free GB are free, at least $3 GB are needed; make room, or name another folder."
   else
@@ -173,7 +173,7 @@ doctor_network() {
     # Any answer will do.
     ask curl -sS -o /dev/null --max-time 10 "$address" || silent+=("$address")
   done
-  for item in "${missing[@]}"; do
+  for item in ${missing[@]+"${missing[@]}"}; do
     [[ " ${silent[*]-} " == *" ${item%% *} "* ]] || continue
     # Maven has Nextflow too, and the demonstration needs no weights from outside.
     [[ $item != *Nextflow ]] || ! type -P mvn >/dev/null || continue
@@ -210,7 +210,7 @@ doctor_slurm() {
   local partitions
   type -P sbatch >/dev/null || return 0
   if ! partitions=$(ask sinfo --noheader --format='%R %G' | sort -u) || [[ -z $partitions ]]; then
-    bad SLURM "sbatch is there, but sinfo shows no partition: is this a login node, and is the controller up?"
+    bad SLURM "sbatch is there, but sinfo shows no partition; ask on a login node, or see whether the controller is up."
   elif ! grep -q gpu <<<"$partitions"; then
     note SLURM "no partition has GPUs as a generic resource (gres): $(paste -sd, <<<"$partitions"); name one by clusterOptions."
   else

@@ -40,7 +40,8 @@ def partial(new_run) -> tuple:
         '    if key[1] == "sick":\n        raise InputError("the docked model is <of> another molecule")\n'
         '    density_map = read_canonical(map_folder / "map.mrc")\n',
     )
-    (run.folder / "sheet.csv").write_text(HEADER + row("closed") + row("sick", density_map="open.mrc") + row("unlit", SPECKS))
+    rows = row("closed") + row("sick", density_map="open.mrc") + row("unlit", SPECKS)
+    (run.folder / "sheet.csv").write_text(HEADER + rows)
     return run, run.start("-profile", "test", "--input", "sheet.csv", *QUICK)
 
 
@@ -93,14 +94,12 @@ def struck(new_run):
     """A project whose stages (stubs: none computes) die as on a cluster."""
     run = new_run(copy=True)
     modules = run.project / "modules"
+    stub = '    stub:\n    """\n'
     # Killed for memory twice; then it gets through.
-    edit(
-        modules / "sample_guided.nf",
-        '    stub:\n    """\n',
-        '    stub:\n    """\n    echo batch ${Failures.batchSize(task, params.batch_size)} memory ${task.memory.toGiga()} '
-        ">> $workflow.launchDir/tries\n    [ ${task.attempt} = 3 ] || exit 137\n",
-    )
-    edit(modules / "prepare_map.nf", '    stub:\n    """\n', '    stub:\n    """\n    [ $class_name = closed ] || exit 140\n')
+    batch, memory = "${Failures.batchSize(task, params.batch_size)}", "${task.memory.toGiga()}"
+    tries = f"    echo batch {batch} memory {memory} >> $workflow.launchDir/tries\n"
+    edit(modules / "sample_guided.nf", stub, stub + tries + "    [ ${task.attempt} = 3 ] || exit 137\n")
+    edit(modules / "prepare_map.nf", stub, stub + "    [ $class_name = closed ] || exit 140\n")
     return run
 
 

@@ -4,78 +4,12 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-TOOLS = ["basename", "bash", "cat", "chmod", "cp", "cut", "date", "dirname", "env", "flock", "grep", "mkdir"]
-TOOLS += ["mv", "readlink", "rm", "sed", "sha256sum", "tail", "tee", "touch", "uname"]
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def write_program(path: Path, text: str) -> Path:
-    path.write_text(text)
-    path.chmod(0o755)
-    return path
-
-
-def write_python(path: Path, version: tuple[int, int]) -> Path:
-    """This interpreter under another version number: it answers the wrapper's own question."""
-    return write_program(
-        path, f"#!{sys.executable}\nimport sys\nsys.version_info = {(*version, 0)}\nexec(sys.argv[2])\n"
-    )
-
-
-def write_java(path: Path, version: str) -> Path:
-    settings = f"    java.home = /opt/java\n    java.specification.version = {version}"
-    return write_program(path, f"#!/bin/sh\necho '{settings}' >&2\n")
-
-
-def write_nextflow(path: Path, version: str) -> Path:
-    """Answers -v as Nextflow does; anything else shows what it was started with."""
-    return write_program(
-        path,
-        f"#!/bin/sh\nif [ \"$1\" = -v ]; then echo 'nextflow version {version}.5928'; exit; fi\n"
-        'echo "arguments: $*"\necho "folder: $PWD"\nenv\n',
-    )
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Path:
-    """The only folder on PATH: the tools every Linux has, but no Python, Java, Nextflow, Maven or curl."""
-    folder = tmp_path / "machine"
-    folder.mkdir()
-    for tool in TOOLS:
-        found = shutil.which(tool)
-        assert found, f"{tool} is missing on the machine that runs the tests"
-        (folder / tool).symlink_to(found)
-    return folder
-
-
-@pytest.fixture
-def run(machine: Path, tmp_path: Path) -> Run:
-    environment = {"PATH": str(machine), "HOME": str(tmp_path), "CLASSFOLD_HOME": str(tmp_path / "cache")}
-
-    def start(*command: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(part) for part in command],
-            env=environment | variables,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return start
-
-
-@pytest.fixture
-def classfold(run: Run) -> Run:
-    return lambda *options, **variables: run(ROOT / "classfold", *options, **variables)
+from tests.machine import ROOT, Run, write_java, write_nextflow, write_program, write_python
 
 
 @pytest.fixture
