@@ -242,7 +242,8 @@ doctor() { # [--weights FOLDER] [--outdir FOLDER]
   doctor_weights "$weights"
   # 8 GB on disk and the 4 GB that pip downloads first.
   [[ "${missing[*]-}" != *"Python packages"* ]] || needed=12
-  doctor_disk CLASSFOLD_HOME "$cache" "$needed"
+  # A shared one that is complete may well be read-only.
+  ((${#missing[@]} == 0)) || doctor_disk CLASSFOLD_HOME "$cache" "$needed"
   doctor_disk 'work folder' "$PWD/work" 5
   doctor_disk results "$(readlink -m "$outdir")" 1
   doctor_network

@@ -34,7 +34,7 @@ def assert_refused(result: subprocess.CompletedProcess[str], *words: str) -> Non
 def test_help_names_every_command(classfold: Run, options: list[str]) -> None:
     result = classfold(*options)
     assert result.returncode == 0
-    for command in ("run", "weights", "import", "setup", "test", "lint", "bench"):
+    for command in ("run", "weights", "import", "doctor", "audit", "setup", "test", "lint", "bench"):
         assert f"./classfold {command}" in result.stdout
 
 
@@ -171,7 +171,7 @@ def test_run_starts_nextflow_in_the_users_folder(classfold: Run, machine: Path, 
     assert not [line for line in lines if line.startswith(("PYTHONPATH", "PYTHONSAFEPATH"))]
 
 
-@pytest.mark.parametrize("options", [["--help"], ["-profile", "slurm,singularity"], ["-profile", "docker"]])
+@pytest.mark.parametrize("options", [["--help"], ["-profile", "slurm,singularity"], ["-profile", "docker"], ["-profile", "k8s"]])
 def test_help_and_containers_need_no_python(classfold: Run, machine: Path, options: list[str]) -> None:
     write_nextflow(machine / "nextflow", "24.10.6")
     result = classfold("run", *options)
