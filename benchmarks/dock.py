@@ -8,7 +8,8 @@ model.
 
 A docking is right if the model comes to lie within 2 Å RMSD of its least-squares superposition on the atoms
 that made the map, or its rotation within 10 degrees and its centroid within 2 Å. It is flagged if the
-pipeline would warn: nothing stands out in the map, or several poses fit equally well.
+pipeline would warn: nothing stands out in the map, several poses fit equally well, or the model fits only in
+part, as models of another conformation do.
 
 PowerFit, if it is there, docks into the first --powerfit-maps of the same maps. It is fetched with
 
@@ -113,7 +114,7 @@ def dock_case(case: Case) -> Result:
     mirror = dock(mirrored(coordinates), weights, case.density_map, case.resolution)
     verdict = judge(poses, mirror, len(coordinates), case.resolution)
     distance, right = compare(torch.from_numpy(poses[0].apply(coordinates)), case.model.coordinates, case.atoms)
-    flagged = not verdict.is_certain
+    flagged = not (verdict.is_certain and verdict.fits)
     return Result(*case[:3], distance, right, flagged, verdict.hand_lead, cpu, wall)
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Check a samplesheet, its files and the parameters of a run, and say everything that is wrong at once.
 
-One row of the samplesheet is one class: target, class, map, resolution, sequence and, where there are any,
+One row of the samplesheet is one class: target, class, map, sequence and, where there are any, resolution,
 half_map_1, half_map_2, mask, contour, msa, initial_model, population, pixel_size. Every map and sequence is
 opened here, so that no GPU hour is spent before a truncated map or a misspelt residue comes to light.
 

@@ -13,7 +13,11 @@ poses fit as well; and from the docked model whether the pixel size is right, an
 What is doubtful is a warning, not an error. With --fix-hand on, a map of the wrong hand is flipped, and the
 model lies in the flipped map.
 
-Writes docked.cif (the model's own atoms, moved) and docking.json (poses y = R x + t, scores, warnings).
+A map's sharpness is brought to that of the docked model's density: one factor for each spatial frequency, up to
+the resolution. The density guides samples in this form; what is measured on the map stays with the map as it is.
+
+Writes docked.cif (the model's own atoms, moved), matched.mrc and spectra.csv (sharpness), and docking.json (poses
+y = R x + t, scores, warnings).
 
 \b
 Example:
@@ -160,7 +164,7 @@ def main(
         "device": device,
         "warnings": warnings,
     }
-    write_docking(output, docked[0], record, str(given.record["source_map"]))
+    write_docking(output, docked[0], given.flipped() if flips else given, record)
     click.echo(
         f"{record['target']}, class {record['class']}: {record['model']} docked, score {record['score']:.3f}, "
         f"margin {record['margin']:.2f}, hand {of_given.hand} by {of_given.hand_lead:.1f} standard errors"

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """PREPARE_MAP: bring one class map into canonical form and describe its shape by points.
 
-Reads any MRC map (modes 0, 1, 2, 6, 12; any axis order; ORIGIN or NSTART; gzip, bzip2), brings it onto
-cubic voxels that suit its resolution, finds a threshold (the contour if given; else the higher of the level
-that encloses the sequence's volume, 1.21 Å³/Da, and background + 3 half-widths), drops connected components
-of fewer than 5 voxels, crops with a margin of 10 Å and places k = n_atoms / (4 voxel³) points by weighted
-k-means. Half maps and mask are resampled and cropped in the same way. The frame stays that of the user's
-map.
+Reads any MRC map (modes 0, 1, 2, 6, 12; any axis order; ORIGIN or NSTART; gzip, bzip2). Its resolution is the
+given one, else that of the half maps (FSC 0.143, corrected for the mask by phase randomisation), else an estimate
+from the map's own solvent. The map is brought onto cubic voxels that suit it. The threshold is the contour if
+given; else at most 1 % of the voxels above it are noise, and the map, blurred where it is noisy, encloses no more
+than the sequence's volume. Where there is no background to measure the noise by, the volume alone decides.
+Components of fewer than 5 voxels are dropped, the map is cropped with a margin of 10 Å, and k = n_atoms / 4
+points are placed by weighted k-means. Half maps and mask are resampled and cropped in the same way. The frame
+stays that of the user's map.
 
-Writes map.mrc, half_map_1.mrc, half_map_2.mrc, mask.mrc (those given), point_cloud.csv, map.png and map.json.
+Writes map.mrc, half_map_1.mrc, half_map_2.mrc, mask.mrc (those given), fsc.csv (with half maps), point_cloud.csv,
+map.png and map.json.
 
 \b
 Example:
@@ -23,12 +26,15 @@ from pathlib import Path
 import click
 
 from classfold.errors import InputError, run_stage
+from classfold.half_map_fsc import write_fsc
 from classfold.map_picture import draw_map
-from classfold.map_preparation import Molecule, preparation_record, prepare, read_map_set
+from classfold.map_preparation import preparation_record, prepare
+from classfold.map_set import read_map_set
 from classfold.maps import write_map
 from classfold.point_cloud import write_cloud
 from classfold.records import read_json, write_json
 from classfold.schedule import GuidanceMode
+from classfold.threshold import Molecule
 
 
 @click.command(help=__doc__, context_settings={"show_default": True})
@@ -38,7 +44,7 @@ from classfold.schedule import GuidanceMode
 @click.option("--half-map-1", type=click.Path(path_type=Path), help="First half map, on the map's grid.")
 @click.option("--half-map-2", type=click.Path(path_type=Path), help="Second half map, on the map's grid.")
 @click.option("--mask", type=click.Path(path_type=Path), help="Mask, on the map's grid: 1 inside, 0 outside.")
-@click.option("--resolution", required=True, type=float, help="Resolution of the map in Å.")
+@click.option("--resolution", type=float, help="Resolution of the map in Å; found by half maps or map if absent.")
 @click.option("--contour", type=float, help="Threshold in the map's density; found automatically if absent.")
 @click.option(
     "--sequence", required=True, type=click.Path(path_type=Path), help="Folder of PREPARE_SEQUENCE."
@@ -58,7 +64,7 @@ def main(
     half_map_1: Path | None,
     half_map_2: Path | None,
     mask: Path | None,
-    resolution: float,
+    resolution: float | None,
     contour: float | None,
     sequence: Path,
     seed: int,
@@ -75,24 +81,30 @@ def main(
     prepared = prepare(maps, molecule, resolution, contour, seed, guidance == GuidanceMode.PUBLISHED)
 
     output.mkdir(parents=True, exist_ok=True)
-    # An older record beside newer maps would make a broken run look complete.
-    (output / "map.json").unlink(missing_ok=True)
+    # Older records beside newer maps would make a broken run look complete.
+    for name in ("map.json", "fsc.csv"):
+        (output / name).unlink(missing_ok=True)
     write_map(output / "map.mrc", prepared.density_map)
     for role, companion in prepared.companions.items():
         write_map(output / f"{role}.mrc", companion)
     write_cloud(prepared.cloud, output / "point_cloud.csv")
+    if prepared.resolution.curves is not None:
+        write_fsc(prepared.resolution.curves, output / "fsc.csv")
+    blur = prepared.threshold.blur_angstrom
     draw_map(
-        prepared.density_map,
+        prepared.threshold.contour_map,
         prepared.components.kept,
         prepared.threshold.value,
-        f"{target}, class {class_name}",
+        f"{target}, class {class_name}" + (f", blurred to {blur:.3g} Å" if blur else ""),
         output / "map.png",
     )
-    record = {"target": target, "class": class_name, "resolution_angstrom": resolution, "seed": seed}
-    write_json(record | preparation_record(maps, prepared, molecule), output / "map.json")
+    record = {"target": target, "class": class_name, "seed": seed} | preparation_record(maps, prepared)
+    write_json(record, output / "map.json")
 
     shape = " x ".join(str(size) for size in prepared.density_map.density.shape[::-1])
-    click.echo(f"{target}.{class_name}: {prepared.threshold.evidence}.")
+    found = prepared.resolution
+    click.echo(f"{target}.{class_name}: {found.value_angstrom:.3g} Å, {found.evidence}.")
+    click.echo(f"Threshold {record['threshold']:.4g}: {prepared.threshold.evidence}.")
     click.echo(f"{len(prepared.cloud.weight)} points in {shape} voxels; {prepared.resampling.reason}.")
     for warning in prepared.warnings:
         click.echo(f"Warning: {warning}", err=True)

@@ -67,6 +67,12 @@ from classfold.target_run import SamplingOptions, TargetRun, load_run
     default="auto",
     help="Stop the worse half of a class's samples three times on the way. auto: unless the guidance is published.",
 )
+@click.option(
+    "--match-sharpness",
+    type=click.Choice(["auto", "on", "off"]),
+    default="auto",
+    help="Guide by the map that is as sharp as the docked model. auto: unless the guidance is published.",
+)
 @click.option("--steering", type=click.Choice(["on", "off"]), default="off", help="Resample by the map's likelihood.")
 @click.option(
     "--physical-guidance", type=click.Choice(["on", "off"]), default="off", help="Correct by Boltz's own potentials."
@@ -110,10 +116,10 @@ def read_classes(folders: list[tuple[Path, Path]], run: TargetRun, output: Path)
         If none can.
     """
     output.mkdir(parents=True, exist_ok=True)
-    tasks = []
+    tasks, mask = [], run.prior.atom_mask
     for map_folder, docking_folder in folders:
         try:
-            tasks.append(read_class(map_folder, docking_folder, run.topology, run.prior.atom_mask))
+            tasks.append(read_class(map_folder, docking_folder, run.topology, mask, run.options.match_sharpness))
         except InputError as error:
             if len(folders) == 1:
                 raise
@@ -127,6 +133,7 @@ def read_classes(folders: list[tuple[Path, Path]], run: TargetRun, output: Path)
 def sampling_options(
     guidance: str,
     early_stop: str,
+    match_sharpness: str,
     steering: str,
     physical_guidance: str,
     precision: Matmul,
@@ -135,13 +142,17 @@ def sampling_options(
 ) -> SamplingOptions:
     """The options as the package takes them."""
     mode = GuidanceMode(guidance)
-    stops = early_stop == "on" or (early_stop == "auto" and mode is not GuidanceMode.PUBLISHED)
+    stops, matches = (
+        choice == "on" or (choice == "auto" and mode is not GuidanceMode.PUBLISHED)
+        for choice in (early_stop, match_sharpness)
+    )
     return SamplingOptions(
         guidance=mode,
         selection=Selection(stops, steering == "on"),
         physics=physical_guidance == "on",
         batch_size=batch_size,
         precision=Precision(precision, compiles == "on"),
+        match_sharpness=matches,
     )
 
 

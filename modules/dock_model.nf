@@ -19,6 +19,6 @@ process DOCK_MODEL {
 
     stub:
     """
-    mkdir ${target}.${class_name}.docking; touch ${target}.${class_name}.docking/{docked.cif,docking.json}
+    mkdir ${target}.${class_name}.docking; touch ${target}.${class_name}.docking/{docked.cif,matched.mrc,spectra.csv,docking.json}
     """
 }

@@ -13,10 +13,10 @@ process PREPARE_MAP {
 
     script:
     def halves = half_maps ? "--half-map-1 ${half_maps[0]} --half-map-2 ${half_maps[1]}" : ''
-    def contour = numbers.contour != null ? "--contour=$numbers.contour" : ''
+    def given = numbers.findAll { it.value != null }.collect { name, value -> "--$name=$value" }.join(' ')
     """
-    prepare_map.py --target $target --class $class_name --map $map $halves ${mask ? "--mask $mask" : ''} $contour \\
-        --resolution $numbers.resolution --sequence $sequence --seed $params.seed \\
+    prepare_map.py --target $target --class $class_name --map $map $halves ${mask ? "--mask $mask" : ''} $given \\
+        --sequence $sequence --seed $params.seed \\
         --guidance $params.guidance --output ${target}.${class_name}.map
     """
 

@@ -11,12 +11,14 @@ import torch
 
 from classfold.maps import DensityMap
 from classfold.records import write_json
+from classfold.sharpness import match_sharpness
 from classfold.structure import Topology, write_model
 from classfold.superposition import apply_pose, superpose
 from tests.report_sampling import write_sampling
 from tests.report_stages import (
     N_OPENING,
     PATH,
+    RESOLUTION,
     UNIT_ANGSTROM,
     Case,
     fit,
@@ -67,6 +69,8 @@ def _write_class(
         "warnings": [],
         "seed": 1,
     }
+    if not case.is_old:
+        record["sharpness"] = match_sharpness(class_map, docked, topology.atomic_numbers, RESOLUTION, docking)
     write_json(record, docking / "docking.json")
     quality = rng.permutation(np.linspace(1, 0, case.n_samples))
     finished = write_sampling(folder / f"{stem}.samples", topology.target, name, quality, rng, case)

@@ -109,6 +109,7 @@ def write_sampling(
         "guidance": case.guidance,
         "early_stop": case.early_stop,
         "steering": case.steering,
+        "sharpness_matched": True,
         "physical_guidance": False,
         "evaluations": len(losses),
         "shared_evaluations": schedule.warm_up * len(quality),

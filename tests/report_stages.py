@@ -15,7 +15,8 @@ import pandas as pd
 import torch
 
 from classfold.density import Grid, simulate_density
-from classfold.maps import DensityMap, write_map
+from classfold.half_map_fsc import HalfMapFsc, half_map_fsc, write_fsc
+from classfold.maps import DensityMap, SourceMap, write_map
 from classfold.records import write_json
 from classfold.structure import ChainRecord, Topology, write_model
 
@@ -135,12 +136,22 @@ def write_sequence(folder: Path, topology: Topology, case: Case) -> None:
     write_json(record, folder / "target.json")
 
 
+def compare_halves(class_map: DensityMap) -> HalfMapFsc:
+    """FSC of the map with noise and of the map with other noise."""
+    noise = np.random.default_rng(7).normal(0, class_map.density.std(), (2, *class_map.density.shape))
+    frame = np.full(3, VOXEL), class_map.origin_angstrom, "xyz", 2, "half.mrc"
+    halves = [SourceMap(class_map.density + each, *frame) for each in noise]
+    return half_map_fsc(*halves, np.ones_like(class_map.density), seed=1)
+
+
 def write_map_stage(folder: Path, class_map: DensityMap, target: str, name: str, case: Case) -> float:
     folder.mkdir()
     write_map(folder / "map.mrc", class_map)
     picture(class_map, folder / "map.png")
     threshold = float(np.quantile(class_map.density, 1 - 30_000 / VOXEL**3 / class_map.density.size))
     shape = list(class_map.density.shape)
+    curves = compare_halves(class_map)
+    write_fsc(curves, folder / "fsc.csv")
     record = {
         "target": target,
         "class": name,
@@ -156,6 +167,9 @@ def write_map_stage(folder: Path, class_map: DensityMap, target: str, name: str,
             "mode": 2,
         },
         "resolution_angstrom": RESOLUTION,
+        "resolution_method": "samplesheet",
+        "resolution_by_half_maps_angstrom": curves.resolution_angstrom,
+        "half_maps_reach_nyquist": curves.reaches_nyquist,
         "threshold": threshold,
         "threshold_method": "sequence volume",
         "threshold_evidence": "The level at which the density fills the volume of the sequence's mass.",
@@ -236,6 +250,7 @@ def write_models(
         "score": rows[0]["score"],
         "clashes": rows[0]["clashes"],
         "confidence": rows[0]["confidence"],
+        "scores": {"cc_mask": fits[best][0], "cc_box": 0.4, "q_score_06": 0.45, "emringer": None},
         "ranking_rule": "CC_mask minus 0.01 per clash and 1,000 atoms",
         "unguided": {"cc_mask": fit(docked, topology, class_map)[0]},
         "reference": reference if case.reference else None,

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from adk_path import SEQUENCE_FILE, AdkPath, read_path
 
+from classfold.automatic_threshold import Search, automatic_threshold
 from classfold.batches import choose_device
 from classfold.class_task import ClassTask
 from classfold.docking import dock
@@ -34,7 +35,7 @@ from classfold.prior import (
 from classfold.sampler import State
 from classfold.schedule import GuidanceMode, make_schedule
 from classfold.target_run import SamplingOptions, TargetRun
-from classfold.threshold import automatic_threshold
+from classfold.threshold import Molecule
 from classfold.unguided_sampling import UnguidedSampler
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "assets/demo/weights"
@@ -98,11 +99,13 @@ class Trial:
 
     def task(self, name: str, density_map: DensityMap, resolution_angstrom: float, published: bool) -> ClassTask:
         """A class as the stages before the sampler leave it: threshold, cloud, and the closed structure docked."""
-        level = automatic_threshold(density_map, self.mass_dalton, None).value
-        kept = remove_dust(density_map.density > level).kept
+        molecule = Molecule(self.path.topology.n_atoms, self.mass_dalton)
+        volume = molecule.volume_angstrom3(resolution_angstrom)
+        threshold = automatic_threshold(density_map, Search(volume, resolution_angstrom))
+        kept = remove_dust(threshold.contour_map.density > threshold.value, threshold.min_voxels).kept
         voxel = density_map.voxel_size_angstrom
-        n_points = number_of_points(self.path.topology.n_atoms, voxel if published else None)
-        cloud = place_points(density_map, kept, n_points, self.seed)
+        n_points = number_of_points(molecule.n_atoms, voxel if published else None)
+        cloud = place_points(threshold.weight_map(density_map), kept, n_points, self.seed)
         pose = dock(self.path.at(0), self.weights, density_map, resolution_angstrom)[0]
         mask = self.prior.atom_mask
         docked = mask.new_zeros(len(mask), 3)

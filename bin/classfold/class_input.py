@@ -30,7 +30,9 @@ class Samples:
     plddt: np.ndarray | None
     """(n_samples, n_tokens), 0 to 1"""
     ptm: np.ndarray | None
-    """(n_samples,) ipTM where there are several chains, else pTM, 0 to 1"""
+    """(n_samples,) pTM, 0 to 1"""
+    iptm: np.ndarray | None
+    """(n_samples,) ipTM, 0 to 1; None where there is one chain"""
 
     def confidence_per_token(self, index: int) -> np.ndarray | None:
         """(n_tokens,) pLDDT of one sample, 0 to 1; None without a confidence head or where it failed."""
@@ -43,9 +45,19 @@ class Samples:
         plddt = self.confidence_per_token(index)
         if plddt is None:
             return None
-        if self.ptm is None or not np.isfinite(self.ptm[index]):
+        ptm = self.ptm if self.iptm is None else self.iptm
+        if ptm is None or not np.isfinite(ptm[index]):
             return float(plddt.mean())
-        return _PLDDT_SHARE * float(plddt.mean()) + (1 - _PLDDT_SHARE) * float(self.ptm[index])
+        return _PLDDT_SHARE * float(plddt.mean()) + (1 - _PLDDT_SHARE) * float(ptm[index])
+
+    def confidence_scores(self, index: int) -> dict[str, float | None]:
+        """What the confidence head says of one sample, by the names of ``scores.table``; None where it says nothing."""
+        plddt = self.confidence_per_token(index)
+        heads = {"ptm": self.ptm, "iptm": self.iptm}
+        return {
+            "confidence": self.confidence(index),
+            "plddt": None if plddt is None else 100 * float(plddt.mean()),
+        } | {name: None if plddt is None or head is None else float(head[index]) for name, head in heads.items()}
 
 
 @dataclass(frozen=True)
@@ -117,13 +129,17 @@ def read_samples(folder: Path, topology: Topology) -> Samples:
             f"{folder} holds coordinates of the shape {coordinates.shape}, {topology.target} asks for "
             f"{expected}; give the samples drawn from this sequence"
         )
-    several = len(topology.chains) > 1 and "iptm" in arrays
-    plddt, ptm = arrays.get("plddt"), arrays.get("iptm" if several else "ptm")
+    plddt, ptm = arrays.get("plddt"), arrays.get("ptm")
+    iptm = arrays.get("iptm") if len(topology.chains) > 1 else None
     n_tokens = int(topology.token_index.max()) + 1
-    for name, array, shape in (("plddt", plddt, (expected[0], n_tokens)), ("ptm", ptm, (expected[0],))):
+    for name, array, shape in (
+        ("plddt", plddt, (expected[0], n_tokens)),
+        ("ptm", ptm, (expected[0],)),
+        ("iptm", iptm, (expected[0],)),
+    ):
         if array is not None and array.shape != shape:
             raise InputError(f"{folder}: {name} has the shape {array.shape}, its samples ask for {shape}")
-    return Samples(coordinates.astype(np.float64), record["samples"], plddt, ptm)
+    return Samples(coordinates.astype(np.float64), record["samples"], plddt, ptm, iptm)
 
 
 @dataclass(frozen=True)
@@ -134,6 +150,8 @@ class ClassInput:
     topology: Topology
     density: DensityMap
     resolution_angstrom: float
+    threshold: float
+    """Contour of the molecule, in the map's units."""
     map_name: str
     """Name of the user's map file."""
     docked: Path
@@ -178,6 +196,7 @@ class ClassInput:
             topology=topology,
             density=read_canonical(map_folder / "map.mrc"),
             resolution_angstrom=float(map_record["resolution_angstrom"]),
+            threshold=float(map_record["threshold"]),
             map_name=str(map_record["source_map"]),
             docked=docking / "docked.cif",
             samples=read_samples(samples, topology),

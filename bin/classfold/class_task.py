@@ -16,6 +16,7 @@ from .local_energy import TargetMap
 from .maps import read_canonical
 from .point_cloud import read_cloud
 from .records import read_json
+from .sharpness import MATCHED_MAP
 from .structure import Topology, match_atoms, read_model
 
 MIN_DOCKED_ATOMS = 3
@@ -38,14 +39,20 @@ class ClassTask:
     the poses that the map does not tell apart."""
     docked_atoms: Tensor
     """(n_atoms,) 1 for the atoms that the docked model has."""
+    is_matched: bool = False
+    """Whether the target map is the one that was made as sharp as the docked model."""
 
     def place(self, sample: int) -> Tensor:
         """(n_atoms, 3) where a sample, counted from 0, begins: the samples take turns among the poses."""
         return self.docked[sample % len(self.docked)]
 
 
-def read_class(map_folder: Path, docking_folder: Path, topology: Topology, atom_mask: Tensor) -> ClassTask:
+def read_class(
+    map_folder: Path, docking_folder: Path, topology: Topology, atom_mask: Tensor, match_sharpness: bool
+) -> ClassTask:
     """Read ``T.C.map`` and ``T.C.docking``; tensors are on the device of ``atom_mask`` (n_atoms,), padding included.
+
+    With ``match_sharpness`` the density is that of the matched map, if DOCK_MODEL could make one.
 
     Raises
     ------
@@ -56,7 +63,9 @@ def read_class(map_folder: Path, docking_folder: Path, topology: Topology, atom_
     key = record["target"], record["class"]
     if key != (docking["target"], docking["class"]) or key[0] != topology.target:
         raise InputError(f"{map_folder} and {docking_folder} are not of one class of target {topology.target}")
-    density_map = read_canonical(map_folder / "map.mrc")
+    matched = docking_folder / MATCHED_MAP
+    is_matched = match_sharpness and matched.is_file()
+    density_map = read_canonical(matched if is_matched else map_folder / "map.mrc")
     mask = map_folder / "mask.mrc"
     resolution = float(record["resolution_angstrom"])
     target_map = TargetMap(
@@ -77,6 +86,7 @@ def read_class(map_folder: Path, docking_folder: Path, topology: Topology, atom_
         n_independent=enclosed / resolution**3,
         docked=docked,
         docked_atoms=docked_atoms,
+        is_matched=is_matched,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from classfold.docking import Pose
-from classfold.docking_verdict import Hand, Verdict
+from classfold.docking_verdict import PARTIAL_FIT_SCORE, Hand, Verdict
 from classfold.explained_density import Explained
 from classfold.pixel_size import PixelSize
 
@@ -27,13 +27,20 @@ def pose_doubts(verdict: Verdict, poses: Sequence[Pose], mirror: Sequence[Pose])
             f"image {other:.2f}{following}, as in a map of noise or of another molecule; check sequence and class, "
             f"or whether the map shows a conformation that is far from the model's (docked.cif)"
         ]
+    doubts = []
     if verdict.n_ambiguous > 1:
         scores = ", ".join(f"{pose.detail:.3f}" for pose in poses[: verdict.n_ambiguous])
-        return [
+        doubts.append(
             f"{verdict.n_ambiguous} poses fit equally well (correlations {scores}): the map does not tell them "
             f"apart, and the samples are spread over them (docking.json)"
-        ]
-    return []
+        )
+    if not verdict.fits:
+        doubts.append(
+            f"the model fits the map only in part: blurred, it correlates {poses[0].score:.2f} with it (below "
+            f"{PARTIAL_FIT_SCORE}); the map shows another conformation, or not all of the molecule, and the pose may "
+            f"be some Ångström off"
+        )
+    return doubts
 
 
 def hand_doubts(verdict: Verdict, poses: Sequence[Pose], mirror: Sequence[Pose], was_flipped: bool) -> list[str]:
@@ -45,7 +52,8 @@ def hand_doubts(verdict: Verdict, poses: Sequence[Pose], mirror: Sequence[Pose],
     )
     if verdict.hand is Hand.MIRRORED:
         done = (
-            "it was flipped along z (--fix_hand), and the models of this class lie in the flipped map, map/map.mrc"
+            "it was flipped along z about the middle of its box (--fix_hand), and the models of this class lie in the "
+            "map so flipped"
             if was_flipped
             else "flip it, or run again with --fix_hand on"
         )

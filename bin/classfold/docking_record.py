@@ -1,4 +1,4 @@
-"""What DOCK_MODEL leaves: docked.cif and docking.json."""
+"""What DOCK_MODEL leaves: docked.cif, the map as sharp as the docked model, and docking.json."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from classfold.docked_models import Docked, best_mirror
+from classfold.class_map import ClassMap
+from classfold.docked_models import Docked, atomic_numbers, best_mirror
 from classfold.docking import Pose, relative_margin
 from classfold.docking_verdict import Verdict
 from classfold.explained_density import Explained
 from classfold.moved_model import write_moved
 from classfold.pixel_size import PixelSize
 from classfold.records import write_json
+from classfold.sharpness import match_sharpness
 from classfold.structure import read_model
 
 
@@ -28,6 +30,7 @@ def pose_record(docked: Sequence[Docked], verdict: Verdict, of_given: Verdict) -
         "margin": relative_margin(best.poses),
         "n_ambiguous": verdict.n_ambiguous,
         "found": verdict.found,
+        "fits": verdict.fits,
         "lead": verdict.lead,
         "pose_lead": verdict.pose_lead,
         "mirror_score": mirror.score,
@@ -53,13 +56,15 @@ def _scores(pose: Pose) -> dict[str, float]:
     return {"score": pose.score, "detail": pose.detail}
 
 
-def write_docking(folder: Path, best: Docked, record: Mapping[str, Any], map_name: str) -> None:
-    """Write docked.cif and, last, docking.json."""
+def write_docking(folder: Path, best: Docked, class_map: ClassMap, record: Mapping[str, Any]) -> None:
+    """Write docked.cif, matched.mrc and spectra.csv of the map that the model lies in and, last, docking.json."""
     folder.mkdir(parents=True, exist_ok=True)
     # An older record beside a newer model would make a broken run look complete.
     (folder / "docking.json").unlink(missing_ok=True)
-    facts = {"model": best.path.name, "map": map_name, "score": f"{record['score']:.4f}"}
+    facts = {"model": best.path.name, "map": str(class_map.record["source_map"]), "score": f"{record['score']:.4f}"}
     write_moved(best.path, folder / "docked.cif", best.poses[0], facts)
     if not math.isfinite(record["score"]) or not len(read_model(folder / "docked.cif").coordinates):
         raise RuntimeError(f"{folder / 'docked.cif'} is not a docked model")
-    write_json(record, folder / "docking.json")
+    density_map, resolution = class_map.density_map, class_map.resolution_angstrom
+    sharpness = match_sharpness(density_map, best.coordinates, atomic_numbers(best.model), resolution, folder)
+    write_json({**record, "sharpness": sharpness}, folder / "docking.json")

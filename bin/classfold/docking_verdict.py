@@ -22,8 +22,11 @@ from typing import NamedTuple
 from classfold.docking import ANGSTROM3_PER_ATOM, Pose, relative_margin
 from classfold.pose_scores import DETAIL_RESOLUTION_ANGSTROM
 
-LEAST_LEAD = 0.7
-"""Standard errors; 0.45 is the most that a wrong molecule or noise has reached."""
+LEAST_LEAD = 1.0
+"""Standard errors; wrong molecules and noise have reached 0.70 at most, right ones at 4 and 6 Å 1.37 at least."""
+PARTIAL_FIT_SCORE = 0.6
+"""Adenylate kinase of the map's conformation reaches 0.85 and more, half-way to it 0.59 to 0.71, the wrong one 0.56 at
+most; dockings more than 2 Å and 10 degrees off had 0.45 and 0.59 (``./classfold bench dock``)."""
 AMBIGUOUS_MARGIN = 0.05
 """Poses whose correlation is less than this share below the best one's count as equally good."""
 
@@ -48,6 +51,8 @@ class Verdict(NamedTuple):
     """The largest there is: of model or mirror image over the other, or of the best pose of either over its next."""
     n_ambiguous: int
     """Poses that fit equally well, the best included; 1 where the pose is certain."""
+    fits: bool
+    """Whether the model fits as a whole; else its pose is that of the part that does, and is rough for the rest."""
 
     @property
     def found(self) -> bool:
@@ -82,6 +87,7 @@ def judge(poses: Sequence[Pose], mirror: Sequence[Pose], n_atoms: int, resolutio
         pose_lead=pose_lead,
         lead=max(lead for lead in leads if lead is not None),
         n_ambiguous=sum(relative_margin([poses[0], pose]) < AMBIGUOUS_MARGIN for pose in poses),
+        fits=(mirror if hand is Hand.MIRRORED else poses)[0].score >= PARTIAL_FIT_SCORE,
     )
 
 

@@ -6,6 +6,7 @@ serve to compare the models of one target.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -69,6 +70,25 @@ class Geometry:
         return 1.0 - min(amino_acids, right if right < 0.5 else 1.0)
 
 
+def residue_atoms(topology: Topology, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """(n_residues,) index of each named atom in each residue of the proteins, -1 where it is absent."""
+    table = {name: np.full(len(topology.residue_starts), -1) for name in names}
+    protein = topology.chain_type == "protein"
+    for name, column in table.items():
+        rows = np.flatnonzero(protein & (topology.atom_name == name))
+        column[topology.residue_index[rows]] = rows
+    return table
+
+
+def neighbours(topology: Topology) -> np.ndarray:
+    """(n_pairs,) index of each residue with a Cα that another one of the same protein chain follows."""
+    ca = residue_atoms(topology, ("CA",))["CA"]
+    chain = topology.chain[topology.residue_starts]
+    number = topology.residue_number[topology.residue_starts]
+    follows = (chain[1:] == chain[:-1]) & (number[1:] == number[:-1] + 1) & (ca[1:] >= 0) & (ca[:-1] >= 0)
+    return np.flatnonzero(follows)
+
+
 class GeometryJudge:
     """What the geometry of a target's models is judged by; made once per target, applied to every model."""
 
@@ -91,24 +111,11 @@ class GeometryJudge:
 
     @cached_property
     def _backbone(self) -> dict[str, np.ndarray]:
-        """Index of each named atom per residue of the proteins, -1 where it is absent."""
-        topology = self.topology
-        starts = topology.residue_starts
-        table = {name: np.full(len(starts), -1) for name in ("N", "CA", "C", "CB")}
-        protein = topology.chain_type == "protein"
-        for name, column in table.items():
-            rows = np.flatnonzero(protein & (topology.atom_name == name))
-            column[topology.residue_index[rows]] = rows
-        return table
+        return residue_atoms(self.topology, ("N", "CA", "C", "CB"))
 
     @cached_property
     def _neighbours(self) -> np.ndarray:
-        """(n_pairs,) index of each residue that another one of the same protein chain follows."""
-        topology, ca = self.topology, self._backbone["CA"]
-        chain = topology.chain[topology.residue_starts]
-        number = topology.residue_number[topology.residue_starts]
-        follows = (chain[1:] == chain[:-1]) & (number[1:] == number[:-1] + 1) & (ca[1:] >= 0) & (ca[:-1] >= 0)
-        return np.flatnonzero(follows)
+        return neighbours(self.topology)
 
     def judge(self, coordinates: np.ndarray) -> Geometry:
         """Judge one model.

@@ -153,14 +153,12 @@ def _number(row: Row, column: str, check: Check) -> float | None:
 
 
 def _resolution(row: Row, check: Check) -> float | None:
-    """Resolution in Å."""
-    if not row.cells["resolution"]:
-        check.add(row, "resolution", "the resolution is missing; give the map's resolution in Å")
-        return None
-    value = _number(row, "resolution", check)
+    """Resolution in Å, if given; PREPARE_MAP finds it otherwise."""
+    value = _number(row, "resolution", check) if row.cells.get("resolution") else None
     low, high = RESOLUTION_LIMITS_ANGSTROM
     if value is not None and not low <= value <= high:
-        sentence = f"{value:g} Å is outside {low:g} to {high:g} Å; give the map's resolution in Å"
+        sentence = f"{value:g} Å is outside {low:g} to {high:g} Å; give the map's resolution in Å, "
+        sentence += "or leave it empty to have it found from the half maps or the map"
         check.add(row, "resolution", sentence)
         return None
     return value

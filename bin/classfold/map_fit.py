@@ -11,12 +11,14 @@ with both means taken within the mask, so that neither the scale nor the offset 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 
-from classfold.density import Grid, simulate_density
+from classfold.density import Grid, gaussian_sigma, simulate_density
 
 # Radius of the mask around an atom: 3 Å, growing beyond 4 Å resolution with the width of the simulated atoms.
 MASK_RADIUS_ANGSTROM = 3.0
@@ -25,8 +27,35 @@ MASK_RADIUS_PER_RESOLUTION = 0.75
 _FARTHEST_ANGSTROM = 50.0
 # Fewer voxels say nothing about a correlation.
 _FEWEST_VOXELS = 4
-# Atoms × voxels of a plane that are simulated at once: 128 MB in float64.
+# Atoms × voxels of a plane that are simulated at once: at most 128 MB in float64.
 _CHUNK = 2**24
+_ATOMS_TOGETHER = 128
+# Where an atom's Gaussian ends along z: there it is 1e-14 of its peak.
+_REACH_SIGMAS = 8.0
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A map and the simulated density of a model on one grid, which holds the map's box and the whole model."""
+
+    experimental: np.ndarray
+    """(z, y, x) float64; beyond the map's box its median."""
+    simulated: np.ndarray
+    """(z, y, x) float64"""
+    grid: Grid
+    box: tuple[slice, slice, slice]
+    """Where the map's own box lies in the grid."""
+    atom: np.ndarray
+    """(n_pairs,) of the pairs of an atom and a voxel within the mask's radius of it"""
+    voxel: np.ndarray
+    """(n_pairs,) the voxel as a flat index into the grid"""
+
+    @cached_property
+    def mask(self) -> np.ndarray:
+        """(z, y, x) of bool: the voxels near an atom."""
+        near = np.zeros(self.experimental.size, dtype=bool)
+        near[self.voxel] = True
+        return near.reshape(self.experimental.shape)
 
 
 @dataclass(frozen=True)
@@ -55,8 +84,8 @@ def fraction_inside(coordinates: np.ndarray, grid: Grid) -> float:
 
 def window(
     coordinates: np.ndarray, density: np.ndarray, grid: Grid, margin_angstrom: float
-) -> tuple[np.ndarray, Grid]:
-    """Cut the part of a map around a model; beyond the map's box it holds the map's median.
+) -> tuple[np.ndarray, Grid, tuple[slice, slice, slice]]:
+    """A map's box, extended to hold a model; beyond the box it holds the map's median.
 
     It ends 50 Å beyond the box, wherever atoms may be.
 
@@ -66,33 +95,42 @@ def window(
         float64
     Grid
         Where its voxels are.
+    tuple of slice
+        The map's box in it.
     """
     step, origin = grid.voxel_size_angstrom, np.asarray(grid.origin_angstrom)
     low = np.floor((coordinates.min(axis=0) - margin_angstrom - origin) / step).astype(int)[::-1]
     high = np.ceil((coordinates.max(axis=0) + margin_angstrom - origin) / step).astype(int)[::-1] + 1
     shape, beyond = np.array(density.shape), int(_FARTHEST_ANGSTROM / step)
-    first, last = np.clip(low, 0, shape), np.clip(high, 0, shape)
-    low, high = np.maximum(low, -beyond), np.minimum(high, shape + beyond)
+    low, high = np.clip(low, -beyond, 0), np.clip(high, shape, shape + beyond)
     part = np.full(tuple(high - low), np.median(density), dtype=np.float64)
-    if (last > first).all():
-        source = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
-        target = tuple(slice(a, b) for a, b in zip(first - low, last - low, strict=True))
-        part[target] = density[source]
-    x, y, z = (float(value) for value in origin + low[::-1] * step)
-    return part, Grid((part.shape[0], part.shape[1], part.shape[2]), step, (x, y, z))
+    z, y, x = (slice(int(first), int(first + n)) for first, n in zip(-low, shape, strict=True))
+    part[z, y, x] = density
+    corner = tuple((origin + low[::-1] * step).tolist())
+    return part, Grid((part.shape[0], part.shape[1], part.shape[2]), step, corner), (z, y, x)
 
 
 def simulate(
     coordinates: np.ndarray, weights: np.ndarray, resolution_angstrom: float, grid: Grid
 ) -> np.ndarray:
-    """Simulated density ``(z, y, x)`` of one model in float64, a few atoms at a time to bound the memory."""
+    """Simulated density ``(z, y, x)`` of one model in float64.
+
+    Atoms of about the same height are simulated together in the slab of the grid that they reach.
+    """
     n_z, n_y, n_x = grid.shape_zyx
-    points, charges = torch.from_numpy(np.array(coordinates, np.float64)), torch.from_numpy(weights)
-    size = max(1, _CHUNK // max(n_z * n_y, n_y * n_x))
+    (x, y, z), step = grid.origin_angstrom, grid.voxel_size_angstrom
+    reach = _REACH_SIGMAS * gaussian_sigma(resolution_angstrom)
+    order = np.argsort(coordinates[:, 2], kind="stable")
+    points, charges = torch.from_numpy(np.array(coordinates, np.float64)[order]), torch.from_numpy(weights[order])
+    size = min(_ATOMS_TOGETHER, max(1, _CHUNK // max(n_z * n_y, n_y * n_x)))
     total = torch.zeros(grid.shape_zyx, dtype=torch.float64)
-    for first in range(0, len(points), size):
-        part = slice(first, first + size)
-        total += simulate_density(points[None, part], charges[part], resolution_angstrom, grid)[0]
+    for atoms, charge in zip(points.split(size), charges.split(size), strict=True):
+        first = math.floor((float(atoms[0, 2]) - reach - z) / step)
+        last = math.ceil((float(atoms[-1, 2]) + reach - z) / step) + 1
+        first, last = max(first, 0), min(last, n_z)
+        if first < last:
+            slab = Grid((last - first, n_y, n_x), step, (x, y, z + first * step))
+            total[first:last] += simulate_density(atoms[None], charge, resolution_angstrom, slab)[0]
     return total.numpy()
 
 
@@ -149,6 +187,43 @@ def correlation(first: np.ndarray, second: np.ndarray, group: np.ndarray, n_grou
     return np.clip(result, -1.0, 1.0)
 
 
+def lay_over(
+    coordinates: np.ndarray, atomic_numbers: np.ndarray, density: np.ndarray, grid: Grid, resolution_angstrom: float
+) -> Overlay:
+    """Lay a model's simulated density over a map.
+
+    Parameters
+    ----------
+    coordinates : ndarray, shape (n_atoms, 3)
+        xyz in Å in the frame of the map.
+    atomic_numbers : ndarray, shape (n_atoms,)
+        Weights Z of the atoms in the simulated density.
+    density : ndarray, shape (n_z, n_y, n_x)
+    grid : Grid
+    resolution_angstrom : float
+    """
+    coordinates = np.asarray(coordinates, dtype=np.float64)
+    radius = mask_radius(resolution_angstrom)
+    experimental, whole, box = window(coordinates, density, grid, radius)
+    simulated = simulate(coordinates, np.asarray(atomic_numbers, dtype=np.float64), resolution_angstrom, whole)
+    return Overlay(experimental, simulated, whole, box, *voxels_near(coordinates, whole, radius))
+
+
+def cc_mask(overlay: Overlay) -> float:
+    """Correlation within the mask, in [-1, 1]; NaN where the map or the model is constant there."""
+    experimental, simulated = overlay.experimental[overlay.mask], overlay.simulated[overlay.mask]
+    return float(correlation(experimental, simulated, np.zeros(len(simulated), dtype=np.int64), 1)[0])
+
+
+def cc_residues(overlay: Overlay, residue_index: np.ndarray) -> np.ndarray:
+    """(n_residues,) the same within the mask of each residue's atoms, of the density of the whole model."""
+    size = overlay.experimental.size
+    pairs = np.unique(residue_index[overlay.atom].astype(np.int64) * size + overlay.voxel)
+    residue, voxel = np.divmod(pairs, size)
+    experimental, simulated = overlay.experimental.ravel()[voxel], overlay.simulated.ravel()[voxel]
+    return correlation(experimental, simulated, residue, int(residue_index.max()) + 1)
+
+
 def fit_to_map(
     coordinates: np.ndarray,
     atomic_numbers: np.ndarray,
@@ -178,20 +253,8 @@ def fit_to_map(
     -------
     MapFit
     """
-    coordinates = np.asarray(coordinates, dtype=np.float64)
-    n_residues = int(residue_index.max()) + 1
     inside = fraction_inside(coordinates, grid)
     if inside == 0:
-        return MapFit(float("nan"), np.full(n_residues, np.nan), inside)
-    radius = mask_radius(resolution_angstrom)
-    experimental, part = window(coordinates, density, grid, radius)
-    weights = np.asarray(atomic_numbers, dtype=np.float64)
-    simulated = simulate(coordinates, weights, resolution_angstrom, part).ravel()
-    experimental = experimental.ravel()
-    atom, voxel = voxels_near(coordinates, part, radius)
-    mask = np.unique(voxel)
-    whole = correlation(experimental[mask], simulated[mask], np.zeros(len(mask), dtype=np.int64), 1)
-    pairs = np.unique(residue_index[atom].astype(np.int64) * experimental.size + voxel)
-    residue, voxel = np.divmod(pairs, experimental.size)
-    per_residue = correlation(experimental[voxel], simulated[voxel], residue, n_residues)
-    return MapFit(float(whole[0]), per_residue, inside)
+        return MapFit(float("nan"), np.full(int(residue_index.max()) + 1, np.nan), inside)
+    overlay = lay_over(coordinates, atomic_numbers, density, grid, resolution_angstrom)
+    return MapFit(cc_mask(overlay), cc_residues(overlay, residue_index), inside)

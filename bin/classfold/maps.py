@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import map_coordinates
 
 from classfold.density import Grid
 from classfold.errors import InputError
@@ -74,6 +75,15 @@ class DensityMap:
     def index_of(self, coordinates: np.ndarray) -> np.ndarray:
         """Fractional voxel indices zyx, shape (..., 3), of coordinates in Å, xyz, shape (..., 3)."""
         return ((np.asarray(coordinates, float) - self.origin_angstrom) / self.voxel_size_angstrom)[..., ::-1]
+
+    def values_at(self, coordinates: np.ndarray, *, beyond: float) -> np.ndarray:
+        """Density (...) at coordinates in Å, xyz, (..., 3), interpolated linearly; ``beyond`` outside of the box."""
+        index = np.moveaxis(self.index_of(coordinates), -1, 0)
+        outside = np.zeros(index.shape[1:], dtype=bool)
+        for axis, n in zip(index, self.density.shape, strict=True):
+            outside |= (axis < -0.5) | (axis > n - 0.5)
+        values = map_coordinates(self.density, index, order=1, mode="nearest", output=np.float64)
+        return np.where(outside, beyond, values)
 
 
 def read_map(path: Path) -> SourceMap:

@@ -12,6 +12,8 @@ import numpy as np
 from classfold.class_input import ClassInput
 from classfold.ranking import RANKING_RULE
 from classfold.records import write_json
+from classfold.scores.finalists import N_FINALISTS, FinalistScores
+from classfold.scores.table import SCORES
 from classfold.selection import ScoredSample, Selection
 from classfold.structure import Topology, read_model, write_model
 
@@ -27,9 +29,8 @@ def write_models(folder: Path, given: ClassInput, selection: Selection) -> None:
     _write_sample(folder / "model.cif", given, selection, selection.best)
     _write_records(folder / "scores.csv", score_rows(selection, given.reference is not None))
     plddt = given.samples.confidence_per_token(selection.best)
-    _write_records(
-        folder / "residues.csv", residue_rows(given.topology, selection.best_fit.cc_residue, plddt)
-    )
+    rows = residue_rows(given.topology, selection.best_fit.cc_residue, plddt, selection.best_details)
+    _write_records(folder / "residues.csv", rows)
     n_written = len(read_model(folder / "model.cif").coordinates)
     if n_written != given.topology.n_atoms:
         raise RuntimeError(f"model.cif holds {n_written} of {given.topology.n_atoms} atoms")
@@ -71,29 +72,28 @@ def _field(value: float | None, digits: int = 4) -> str:
     return "" if value is None or not np.isfinite(value) else f"{value:.{digits}f}"
 
 
+def _number(value: float | None) -> float | None:
+    """A score as JSON holds it."""
+    return None if value is None or not np.isfinite(value) else value
+
+
+def _scores_record(scores: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Every score of the table by its name."""
+    return {score.name: _number(scores.get(score.name)) for score in SCORES}
+
+
+def _score_field(value: float | None) -> str | int:
+    """A score as CSV holds it: counts as they are."""
+    return value if isinstance(value, int) else _field(value)
+
+
 def _score_row(sample: ScoredSample, rank: int | None, with_reference: bool) -> dict[str, Any]:
     """One row of ``scores.csv``."""
-    fit, geometry, rmsd = sample.fit, sample.geometry, sample.reference_rmsd
-    row = {
-        "rank": rank or "",
-        "sample": sample.sample,
-        "replicate": sample.replicate,
-        "score": _field(sample.score),
-        "cc_mask": _field(fit.cc_mask if fit else None),
-        "clashes": geometry.clashes if geometry else "",
-        "clashscore": _field(geometry.clashscore if geometry else None, 2),
-        "ca_outliers": geometry.ca_outliers if geometry else "",
-        "confidence": _field(sample.confidence),
-    }
+    row = {"rank": rank or "", "sample": sample.sample, "replicate": sample.replicate, "score": _field(sample.score)}
+    row |= {score.name: _score_field(sample.scores.get(score.name)) for score in SCORES}
     if with_reference:
-        row["reference_ca_rmsd_angstrom"] = _field(rmsd[0] if rmsd else None, 3)
-    return row | {
-        "l_amino_acids": _field(geometry.l_fraction if geometry else None),
-        "right_handed_helix": _field(geometry.right_helix_fraction if geometry else None),
-        "inside_map": _field(fit.fraction_inside if fit else None),
-        "status": "rejected" if sample.reason else "ranked",
-        "reason": sample.reason,
-    }
+        row["reference_ca_rmsd_angstrom"] = _field(sample.reference_rmsd[0] if sample.reference_rmsd else None, 3)
+    return row | {"status": "rejected" if sample.reason else "ranked", "reason": sample.reason}
 
 
 def score_rows(selection: Selection, with_reference: bool) -> list[dict[str, Any]]:
@@ -106,7 +106,9 @@ def score_rows(selection: Selection, with_reference: bool) -> list[dict[str, Any
     ]
 
 
-def residue_rows(topology: Topology, cc: np.ndarray, plddt: np.ndarray | None) -> list[dict[str, Any]]:
+def residue_rows(
+    topology: Topology, cc: np.ndarray, plddt: np.ndarray | None, details: FinalistScores
+) -> list[dict[str, Any]]:
     """Rows of ``residues.csv``.
 
     Parameters
@@ -115,11 +117,14 @@ def residue_rows(topology: Topology, cc: np.ndarray, plddt: np.ndarray | None) -
     cc : ndarray, shape (n_residues,)
     plddt : ndarray, shape (n_tokens,), optional
         0 to 1; written as 0 to 100, mean of the residue's atoms.
+    details : FinalistScores
+        Of the same model.
     """
     index = topology.residue_index
     confidence = np.full(len(cc), np.nan)
     if plddt is not None:
         confidence = 100 * np.bincount(index, weights=plddt[topology.token_index]) / np.bincount(index)
+    validation = details.validation
     return [
         {
             "chain": topology.chain[first],
@@ -127,6 +132,9 @@ def residue_rows(topology: Topology, cc: np.ndarray, plddt: np.ndarray | None) -
             "residue_name": topology.residue_name[first],
             "cc": _field(cc[k]),
             "plddt": _field(confidence[k], 2),
+            "q_score_06": _field(details.q_residue[k]),
+            "ramachandran": validation.ramachandran[k] if validation else "",
+            "c_beta_angstrom": _field(validation.c_beta_angstrom[k] if validation else None, 3),
         }
         for k, first in enumerate(topology.residue_starts)
     ]
@@ -138,7 +146,7 @@ def models_record(given: ClassInput, selection: Selection) -> dict[str, Any]:
     assert best.geometry is not None, "a ranked sample has a geometry"
     reference = None
     if best.reference_rmsd is not None:
-        unguided = selection.unguided_rmsd
+        unguided = selection.unguided.rmsd
         reference = {
             "best_ca_rmsd_angstrom": best.reference_rmsd[0],
             "unguided_ca_rmsd_angstrom": unguided[0] if unguided else None,
@@ -155,8 +163,13 @@ def models_record(given: ClassInput, selection: Selection) -> dict[str, Any]:
         "score": best.score,
         "clashes": best.geometry.clashes,
         "confidence": best.confidence,
+        "scores": _scores_record(best.scores),
+        "finalists": [selection.scored[index].sample for index in selection.order[:N_FINALISTS]],
         "ranking_rule": RANKING_RULE,
-        "unguided": {"cc_mask": selection.unguided_cc_mask},
+        "unguided": {
+            "cc_mask": selection.unguided.cc_mask,
+            "scores": _scores_record(selection.unguided.scores),
+        },
         "reference": reference,
         "warnings": list(selection.warnings),
     }

@@ -40,22 +40,24 @@ class PointCloud(NamedTuple):
     """Share of the density that each point stands for, shape (n_points,); the sum is 1."""
 
 
-def remove_dust(above: np.ndarray) -> Components:
+def remove_dust(above: np.ndarray, min_voxels: int = MIN_COMPONENT_VOXELS) -> Components:
     """Drop the connected components (faces, edges or corners touching) of fewer than five voxels.
 
     Parameters
     ----------
     above : ndarray of bool, shape (n_z, n_y, n_x)
+    min_voxels : int
+        Another number than five: the noise of a blurred map comes in larger specks.
     """
     labels, n_components = ndimage.label(above, np.ones((3, 3, 3), bool))
     sizes = np.bincount(labels.ravel(), minlength=n_components + 1)
-    is_kept = sizes >= MIN_COMPONENT_VOXELS
+    is_kept = sizes >= min_voxels
     is_kept[0] = False
     n_kept = int(is_kept.sum())
     if n_kept == 0:
         raise InputError(
             f"Above the threshold the map holds nothing but {n_components} specks of fewer than "
-            f"{MIN_COMPONENT_VOXELS} voxels; give a lower contour."
+            f"{min_voxels} voxels; give a lower contour."
         )
     return Components(is_kept[labels], n_kept, n_components - n_kept)
 

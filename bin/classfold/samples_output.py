@@ -92,6 +92,7 @@ def write_samples(
         "guidance": str(sampler.energies.modes[index]),
         "early_stop": run.options.selection.early_stop,
         "steering": run.options.selection.steering,
+        "sharpness_matched": task.is_matched,
         "physical_guidance": run.options.physics,
         "evaluations": sampler.log.evaluations[index],
         "shared_evaluations": run.schedule.warm_up * len(sampler.seeds),

@@ -13,8 +13,11 @@ from typing import NamedTuple
 
 from classfold.errors import InputError
 
-REQUIRED = ("target", "class", "map", "resolution", "sequence")
-OPTIONAL = ("half_map_1", "half_map_2", "mask", "contour", "msa", "initial_model", "population", "pixel_size")
+REQUIRED = ("target", "class", "map", "sequence")
+OPTIONAL = (
+    *("resolution", "half_map_1", "half_map_2", "mask", "contour"),
+    *("msa", "initial_model", "population", "pixel_size"),
+)
 COLUMNS = REQUIRED + OPTIONAL
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from classfold.class_input import ClassInput, Reference, Samples
+from classfold.class_input import ClassInput
 from classfold.errors import InputError
-from classfold.geometry import Geometry, GeometryJudge
+from classfold.geometry import Geometry
 from classfold.map_fit import MapFit, fit_to_map
 from classfold.maps import DensityMap
 from classfold.ranking import rank, score_model
+from classfold.scores.every_sample import Judgement, SampleJudge
+from classfold.scores.finalists import N_FINALISTS, FinalistScores, judge_finalists
 from classfold.structure import Topology, match_atoms, read_model
 
 # A model of which less lies within the box of the map says nothing about the map.
@@ -35,6 +37,19 @@ class ScoredSample:
     confidence: float | None = None
     reference_rmsd: tuple[float, float] | None = None
     """(Cα, all-atom) in Å, in the frame of the map"""
+    scores: Mapping[str, float | None] = field(default_factory=dict)
+    """By the names of ``scores.table``, as far as they were computed."""
+
+
+@dataclass(frozen=True)
+class Unguided:
+    """The docked, unguided model as it stands in the map."""
+
+    cc_mask: float | None = None
+    rmsd: tuple[float, float] | None = None
+    """(Cα, all-atom) RMSD in Å to the reference, over the atoms that all three have."""
+    scores: Mapping[str, float | None] = field(default_factory=dict)
+    """The fast scores by the names of ``scores.table``; none unless it has all atoms of the target."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +59,9 @@ class Selection:
     scored: Sequence[ScoredSample]
     order: Sequence[int]
     """Indices into ``scored``, best first."""
-    unguided_cc_mask: float | None
-    unguided_rmsd: tuple[float, float] | None
-    """(Cα, all-atom) RMSD in Å of the unguided model to the reference, over the atoms that all three have."""
+    best_details: FinalistScores
+    """What the slow scores say of the best sample, residue by residue."""
+    unguided: Unguided
     warnings: Sequence[str]
 
     @property
@@ -70,17 +85,16 @@ def fit_atoms(
     return fit_to_map(coordinates, numbers, residues, density.density, density.grid, resolution)
 
 
-def score_samples(
-    samples: Samples,
-    topology: Topology,
-    density: DensityMap,
-    resolution_angstrom: float,
-    reference: Reference | None,
-) -> list[ScoredSample]:
-    """Score every sample; those that cannot be ranked carry the reason."""
-    judge = GeometryJudge(topology)
-    everything = np.arange(topology.n_atoms)
-    scored = []
+def _rejection(judgement: Judgement) -> str:
+    """Why a sample cannot be ranked; empty if it can."""
+    if judgement.fit.fraction_inside < LEAST_INSIDE:
+        return f"only {judgement.fit.fraction_inside:.0%} of the atoms are within the map"
+    return "" if np.isfinite(judgement.fit.cc_mask) else "the correlation with the map is undefined"
+
+
+def score_samples(given: ClassInput, judge: SampleJudge) -> list[ScoredSample]:
+    """Score every sample by what is fast; those that cannot be ranked carry the reason."""
+    samples, scored = given.samples, []
     for index, (coordinates, record) in enumerate(zip(samples.coordinates, samples.records, strict=True)):
         number, replicate = int(record["sample"]), int(record["replicate"])
         if not np.isfinite(coordinates).all():
@@ -88,14 +102,10 @@ def score_samples(
             reason = f"coordinates of {broken} atoms are not finite"
             scored.append(ScoredSample(number, replicate, reason))
             continue
-        fit = fit_atoms(coordinates, everything, topology, density, resolution_angstrom)
-        geometry, confidence = judge.judge(coordinates), samples.confidence(index)
-        reason, score = "", None
-        if fit.fraction_inside < LEAST_INSIDE:
-            reason = f"only {fit.fraction_inside:.0%} of the atoms are within the map"
-        elif not np.isfinite(fit.cc_mask):
-            reason = "the correlation with the map is undefined"
-        else:
+        judgement, confidence = judge.judge(coordinates), samples.confidence(index)
+        fit, geometry, reason = judgement.fit, judgement.geometry, _rejection(judgement)
+        score = None
+        if not reason:
             score = score_model(
                 fit.cc_mask,
                 geometry.clashscore,
@@ -103,17 +113,30 @@ def score_samples(
                 geometry.wrong_hand_fraction,
                 confidence,
             )
-        rmsd = reference.rmsd(coordinates) if reference else None
-        scored.append(ScoredSample(number, replicate, reason, score, fit, geometry, confidence, rmsd))
+        rmsd = given.reference.rmsd(coordinates) if given.reference else None
+        scores = judgement.scores | samples.confidence_scores(index)
+        scored.append(ScoredSample(number, replicate, reason, score, fit, geometry, confidence, rmsd, scores))
     return scored
 
 
-def _unguided(given: ClassInput) -> tuple[float | None, tuple[float, float] | None, list[str]]:
-    """CC_mask and RMSDs of the docked model as it stands in the map, and warnings."""
+def score_finalists(
+    given: ClassInput, scored: list[ScoredSample], order: Sequence[int]
+) -> tuple[FinalistScores, list[str]]:
+    """Add the slow scores to the best ranked samples, in place; those of the best, and warnings, are returned."""
+    finalists = order[:N_FINALISTS]
+    coordinates = [given.samples.coordinates[index] for index in finalists]
+    found, warnings = judge_finalists(coordinates, given.topology, given.density, given.resolution_angstrom)
+    for index, more in zip(finalists, found, strict=True):
+        scored[index] = replace(scored[index], scores={**scored[index].scores, **more.scores})
+    return found[0], warnings
+
+
+def judge_unguided(given: ClassInput, judge: SampleJudge) -> tuple[Unguided, list[str]]:
+    """Judge the docked model as it stands in the map; warnings beside it."""
     model = read_model(given.docked)
     ours, theirs = match_atoms(given.topology, model)
     if not len(ours):
-        return None, None, [f"the docked model shares no atoms with {given.target}; it was not compared"]
+        return Unguided(), [f"the docked model shares no atoms with {given.target}; it was not compared"]
     fit = fit_atoms(model.coordinates[theirs], ours, given.topology, given.density, given.resolution_angstrom)
     warnings = []
     if len(ours) < given.topology.n_atoms:
@@ -123,7 +146,9 @@ def _unguided(given: ClassInput) -> tuple[float | None, tuple[float, float] | No
     cc_mask = fit.cc_mask if np.isfinite(fit.cc_mask) else None
     placed = np.full((given.topology.n_atoms, 3), np.nan)
     placed[ours] = model.coordinates[theirs]
-    return cc_mask, given.reference.rmsd(placed) if given.reference else None, warnings
+    rmsd = given.reference.rmsd(placed) if given.reference else None
+    scores = judge.judge(placed).scores if np.isfinite(placed).all() else {}
+    return Unguided(cc_mask, rmsd, scores), warnings
 
 
 def _warnings(best: ScoredSample, scored: Sequence[ScoredSample], unguided: float | None) -> list[str]:
@@ -154,9 +179,8 @@ def select(given: ClassInput) -> Selection:
     InputError
         If no sample can be ranked.
     """
-    scored = score_samples(
-        given.samples, given.topology, given.density, given.resolution_angstrom, given.reference
-    )
+    judge = SampleJudge(given.topology, given.density, given.resolution_angstrom, given.threshold)
+    scored = score_samples(given, judge)
     order = rank([sample.score for sample in scored])
     if not order:
         reasons = "; ".join(dict.fromkeys(sample.reason for sample in scored))
@@ -164,6 +188,7 @@ def select(given: ClassInput) -> Selection:
             f"none of the {len(scored)} finished samples of {given.target}.{given.class_name} can be ranked "
             f"({reasons}); check the docking and the map, or sample again with another seed"
         )
-    cc_mask, rmsd, warnings = _unguided(given)
-    warnings += _warnings(scored[order[0]], scored, cc_mask)
-    return Selection(scored, order, cc_mask, rmsd, warnings)
+    unguided, warnings = judge_unguided(given, judge)
+    warnings += _warnings(scored[order[0]], scored, unguided.cc_mask)
+    details, more_warnings = score_finalists(given, scored, order)
+    return Selection(scored, order, details, unguided, warnings + more_warnings)

@@ -32,6 +32,8 @@ class SamplingOptions:
     batch_size: int
     """Samples at once; 0 chooses."""
     precision: Precision = EXACT
+    match_sharpness: bool = False
+    """Whether the density that guides is as sharp as the docked model's."""
 
 
 @dataclass(frozen=True)

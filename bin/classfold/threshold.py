@@ -1,47 +1,40 @@
-"""The density above which a map is taken for molecule: the user's contour, or the higher of two estimates.
-
-1. *Volume.* Proteins fill 1.21 Å³ per dalton (Harpaz, Gerstein, Chothia, Structure 2:641, 1994): the level
-   at which the map encloses that volume. In maps of adenylate kinase simulated at 4, 6 and 8 Å without
-   noise this level includes 100, 100 and 99 % of the atoms, so that no factor for the blur is needed.
-2. *Background.* Its mode plus three times its half-width below the mode. With noise of up to half of the
-   signal's standard deviation this level includes at least 95 % of the atoms of the same maps, and at most
-   1 % of its volume lies more than 8 Å from any atom; at two and a half half-widths up to 7 % does.
-
-The higher of the two decides: below the first the molecule swells, below the second it drowns in noise.
-"""
+"""The density above which a map is taken for molecule, what it rests on, and what is worth a warning about it."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 
+from classfold.confidence_map import Background
+from classfold.density import gaussian_sigma
 from classfold.errors import InputError
 from classfold.maps import DensityMap
+from classfold.point_cloud import MIN_COMPONENT_VOXELS
 
 VOLUME_PER_DALTON_ANGSTROM3 = 1.21
-BACKGROUND_HALF_WIDTHS = 3.0
+"""What proteins fill: Harpaz, Gerstein, Chothia, Structure 2:641, 1994."""
+SWELLING_PER_ANGSTROM = 0.03
+FALSE_DISCOVERY_RATE = 0.01
 VOLUME_FOLD_TOLERATED = 2.0
-ZEROED_SHARE = 0.2
-ZEROED_CONTRAST = 5.0
-ZEROED_MIN_VOLUME = 3.0
-"""A masked map tells its background only if what is left is this many times the molecule's volume."""
-MODE_SHARE = 0.25
-MEDIAN_TO_SIGMA = 0.6745
-MAX_SAMPLE = 1_000_000
 
 
-@dataclass(frozen=True)
-class Background:
-    """What lies around the molecule."""
+class Molecule(NamedTuple):
+    """What a map has to hold."""
 
-    level: float | None
-    """Most frequent density; None where it cannot be told."""
-    half_width: float | None
-    """Standard deviation of the noise, from the densities below the level."""
-    is_masked: bool
-    """Whether the map was set to one value outside a mask."""
+    n_atoms: int
+    mass_dalton: float
+
+    def volume_angstrom3(self, resolution_angstrom: float) -> float:
+        """Volume that a contour around the molecule encloses in a map of that resolution."""
+        return VOLUME_PER_DALTON_ANGSTROM3 * self.mass_dalton * swelling(resolution_angstrom)
+
+
+def swelling(resolution_angstrom: float) -> float:
+    """Volume within a molecule's contour at a resolution, over that of its mass."""
+    return 1 + SWELLING_PER_ANGSTROM * resolution_angstrom
 
 
 @dataclass(frozen=True)
@@ -49,59 +42,55 @@ class Threshold:
     """A threshold with the reasons for it."""
 
     value: float
+    """In the density of the contour map."""
     method: str
-    """"user", "volume" or "background": what decided."""
+    """"user", "false discovery rate" or "volume": what decided."""
     evidence: str
-    volume_level: float | None
-    background_level: float | None
-    background: Background | None
+    contour_map: DensityMap
+    """The map to which the threshold belongs: the given one, or that map blurred."""
+    blur_angstrom: float = 0.0
+    """Resolution of the Gaussian that blurred the contour map."""
+    fdr_level: float | None = None
+    volume_level: float | None = None
+    background: Background | None = None
+    significant_angstrom3: float | None = None
+    """Volume of substantial density that is no noise, wherever the threshold lies, less what the blur added to it."""
+    hidden: str | None = None
+    """Why the background could not be measured, if so."""
+    outside_level: float | None = None
+    """Density of what is no molecule: of the background, or what a program has set there."""
+
+    def weight_map(self, density_map: DensityMap) -> DensityMap:
+        """Density above that outside, of the map as it is, which weighs the voxels within the contour."""
+        if self.outside_level is None:
+            return density_map
+        return replace(density_map, density=(density_map.density - np.float32(self.outside_level)).clip(min=0))
+
+    def level_in(self, density_map: DensityMap, kept: np.ndarray) -> float:
+        """The threshold in the density of the map as it is, which need not be the contour map.
+
+        Where that was blurred it is the level above which the map holds as many voxels as the contour encloses
+        (``kept``, shape (n_z, n_y, n_x)), of those no further from the contour than the blur's resolution.
+        """
+        if not self.blur_angstrom:
+            return self.value
+        distance = distance_transform_edt(~kept, density_map.voxel_size_angstrom)
+        near = density_map.density[distance <= self.blur_angstrom]
+        return float(np.partition(near, near.size - kept.sum())[near.size - kept.sum()])
+
+    @property
+    def min_voxels(self) -> int:
+        """Components of fewer voxels above the threshold are dust: five, or the cube of the blur's resolution."""
+        return max(MIN_COMPONENT_VOXELS, round((self.blur_angstrom / self.contour_map.voxel_size_angstrom) ** 3))
 
 
-def expected_volume(mass_dalton: float) -> float:
-    """Volume in Å³ that a mass fills."""
-    return VOLUME_PER_DALTON_ANGSTROM3 * mass_dalton
-
-
-def estimate_background(density_map: DensityMap, molecule_volume_angstrom3: float) -> Background:
-    """Mode and half-width of the density around the molecule, without voxels that a mask has set.
-
-    The mode is the middle of the shortest interval that holds a quarter of the values; the half-width is
-    the median distance of the values below it, over 0.6745. Neither sees the molecule, which lies above.
-    """
-    values = density_map.density.ravel()
-    values = values[:: max(1, values.size // MAX_SAMPLE)]
-    outside = _masked_out(values)
-    is_masked = bool(outside.any())
-    if is_masked:
-        values = values[~outside]
-        left = values.size / outside.size * density_map.density.size * density_map.voxel_size_angstrom**3
-        if left < ZEROED_MIN_VOLUME * molecule_volume_angstrom3:
-            return Background(None, None, True)
-    ordered = np.sort(values.astype(float))
-    n_quarter = max(2, math.ceil(MODE_SHARE * ordered.size))
-    first = int(np.argmin(ordered[n_quarter - 1 :] - ordered[: ordered.size - n_quarter + 1]))
-    level = float(np.median(ordered[first : first + n_quarter]))
-    below = level - ordered[ordered < level]
-    half_width = float(np.median(below)) / MEDIAN_TO_SIGMA if below.size else 0.0
-    return Background(level, half_width, is_masked)
-
-
-def _masked_out(values: np.ndarray) -> np.ndarray:
-    """Which values are the one that a mask has set; none if no value stands out.
-
-    Values are compared in steps of a ten-thousandth of the range, because resampling blurs equal values a
-    little. The commonest must also stand out from the second, or a map stored in few integers would look
-    masked.
-    """
-    low, high = float(values.min()), float(values.max())
-    steps = np.round((values - low) * (1e4 / (high - low))).astype(np.int64)
-    counts = np.bincount(steps)
-    commonest = int(np.argmax(counts))
-    share = counts[commonest] / values.size
-    second = np.partition(counts, -2)[-2] / values.size
-    if share < ZEROED_SHARE or share < ZEROED_CONTRAST * second:
-        return np.zeros(values.size, bool)
-    return steps == commonest
+def blurred(density_map: DensityMap, blur_angstrom: float) -> DensityMap:
+    """The map blurred by the Gaussian of an atom at a resolution in Å; 0 leaves it as it is."""
+    if not blur_angstrom:
+        return density_map
+    sigma = gaussian_sigma(blur_angstrom) / density_map.voxel_size_angstrom
+    # Around the box's faces: values repeated there would average out less, and noise would look significant.
+    return replace(density_map, density=gaussian_filter(density_map.density, sigma, mode="wrap"))
 
 
 def user_threshold(density_map: DensityMap, contour: float) -> Threshold:
@@ -112,66 +101,25 @@ def user_threshold(density_map: DensityMap, contour: float) -> Threshold:
             f"Contour {contour:g} is outside the map's densities ({low:g} to {high:g}); "
             f"give a level between them or leave it out."
         )
-    return Threshold(contour, "user", f"contour {contour:g} given by the user", None, None, None)
+    return Threshold(contour, "user", f"contour {contour:g} given by the user", density_map)
 
 
-def automatic_threshold(
-    density_map: DensityMap, mass_dalton: float, inside: np.ndarray | None = None
-) -> Threshold:
-    """Choose a threshold by volume and background (see the module's docstring).
-
-    Parameters
-    ----------
-    density_map : DensityMap
-        The whole canonical map, not cropped: the background has to be seen.
-    mass_dalton : float
-        Mass of the molecule.
-    inside : ndarray of bool, shape (n_z, n_y, n_x), optional
-        Voxels that may be molecule (the user's mask).
-
-    Raises
-    ------
-    InputError
-        If the molecule does not fit into the box (or mask), or the background drowns everything.
-    """
-    volume = expected_volume(mass_dalton)
-    values = density_map.density.ravel() if inside is None else density_map.density[inside]
-    n_voxels = max(1, round(volume / density_map.voxel_size_angstrom**3))
-    if n_voxels >= values.size:
-        held = values.size * density_map.voxel_size_angstrom**3
-        raise InputError(
-            f"The map holds {held:,.0f} Å³, but the sequence's {mass_dalton:,.0f} Da fill {volume:,.0f} Å³; "
-            f"check the pixel size and the number of copies in the sequence, or give a contour."
-        )
-    volume_level = float(np.partition(values, values.size - n_voxels)[values.size - n_voxels])
-    background = estimate_background(density_map, volume)
-    volume_text = f"the map encloses the {volume:,.0f} Å³ of {mass_dalton:,.0f} Da at {volume_level:.4g}"
-    if background.level is None or background.half_width is None:
-        text = f"{volume_text}; the map is masked tightly, its background cannot be told; the volume decided"
-        return Threshold(volume_level, "volume", text, volume_level, None, background)
-    floor = background.level + BACKGROUND_HALF_WIDTHS * background.half_width
-    if floor >= float(values.max()):
-        raise InputError(
-            f"No density stands out of the background ({background.level:.4g} + {BACKGROUND_HALF_WIDTHS:g} x "
-            f"{background.half_width:.4g}, highest {float(values.max()):.4g}); check the map, or give a "
-            f"contour."
-        )
-    method = "volume" if volume_level >= floor else "background"
-    masked_text = " (of what a mask has left)" if background.is_masked else ""
-    text = (
-        f"{volume_text}; background {background.level:.4g} + {BACKGROUND_HALF_WIDTHS:g} x "
-        f"{background.half_width:.4g} = {floor:.4g}{masked_text}; the {method} decided, being higher"
-    )
-    return Threshold(max(volume_level, floor), method, text, volume_level, floor, background)
-
-
-def volume_warning(enclosed_angstrom3: float, expected_angstrom3: float) -> str | None:
-    """A sentence if the enclosed volume is not what the sequence fills, within two-fold."""
-    ratio = enclosed_angstrom3 / expected_angstrom3
+def threshold_warnings(threshold: Threshold, enclosed_angstrom3: float, expected_angstrom3: float) -> list[str]:
+    """Sentences if noise and volume disagree two-fold, or one of them could not be asked."""
+    if threshold.hidden is not None:
+        return [
+            f"The threshold has no error rate: {threshold.hidden}. It is the level that encloses the sequence's "
+            f"volume; look at the contour, and give the unmasked map if there is one."
+        ]
+    volume, what = enclosed_angstrom3, "The contour encloses"
+    if threshold.significant_angstrom3 is not None:
+        volume = threshold.significant_angstrom3
+        what = f"Density that is no noise (false discovery rate {FALSE_DISCOVERY_RATE:.0%}) fills"
+    ratio = volume / expected_angstrom3
     if 1 / VOLUME_FOLD_TOLERATED <= ratio <= VOLUME_FOLD_TOLERATED:
-        return None
-    return (
-        f"The threshold encloses {enclosed_angstrom3:,.0f} Å³, {ratio:.2g} times the "
-        f"{expected_angstrom3:,.0f} Å³ that the sequence fills: check the contour, the pixel size and "
-        f"whether the sequence is complete."
-    )
+        return []
+    reason = "something else may be in the map" if ratio > 1 else "a part of the molecule may be missing"
+    return [
+        f"{what} {volume:,.0f} Å³, {ratio:.2g} times the {expected_angstrom3:,.0f} Å³ of the sequence: {reason}; check "
+        f"the contour, the pixel size and whether the sequence is complete."
+    ]

@@ -23,10 +23,12 @@ CLASS_FILES = (
     "samples/sample_001.cif",
     "samples/sample_002.cif",
     "map/map.json",
+    "map/fsc.csv",
     "map/map.png",
     "map/point_cloud.csv",
     "docking/docking.json",
     "docking/docked.cif",
+    "docking/spectra.csv",
 )
 TARGET_FILES = (
     "comparison/rmsd.csv",
@@ -79,7 +81,7 @@ def test_the_terminal_shows_the_table_and_the_report(finished):
 
 @pytest.fixture(scope="module")
 def told_differently(new_run):
-    """A run with one map in four files: plain, axes permuted, offset as NSTART, compressed."""
+    """A run with one map in four files: plain, axes permuted, offset as NSTART, compressed; the resolution left out."""
     run = new_run()
     with mrcfile.open(ROOT / "assets/demo/maps/open.mrc", permissive=True) as stream:
         density, size = np.array(stream.data, np.float32), float(stream.voxel_size.x)
@@ -92,13 +94,24 @@ def told_differently(new_run):
         "nstart": mrc_bytes(density, voxel, start_xyz=start),
         "gz": gzip.compress(mrc_bytes(density, voxel, **frame)),
     }
-    lines = ["target,class,map,resolution,sequence"]
+    lines = ["target,class,map,sequence"]
     for name, content in files.items():
         (run.folder / f"{name}.mrc").write_bytes(content)
-        lines.append(f"adk,{name},{name}.mrc,4,{ROOT}/assets/demo/adk.fasta")
+        lines.append(f"adk,{name},{name}.mrc,{ROOT}/assets/demo/adk.fasta")
     (run.folder / "sheet.csv").write_text("\n".join(lines) + "\n")
     run.succeed("-profile", "test", "--input", "sheet.csv", "--samples", "1", "--steps", "16")
     return run
+
+
+@pytest.mark.parametrize("name", ["plain", "permuted", "nstart", "gz"])
+def test_a_resolution_that_was_left_out_is_the_maps_everywhere(told_differently, name):
+    results = told_differently.folder / "results"
+    record = json.loads((results / f"adk/{name}/map/map.json").read_text())
+    assert record["resolution_method"] == "estimate"
+    with (results / "summary.csv").open() as stream:
+        row = next(row for row in csv.DictReader(stream) if row["class"] == name)
+    assert float(row["resolution_angstrom"]) == record["resolution_angstrom"]
+    assert f"{record['resolution_angstrom']:g}" in (results / f"adk/{name}/model.cif").read_text()
 
 
 @pytest.mark.parametrize("name", ["permuted", "nstart", "gz"])

@@ -94,6 +94,15 @@ def test_sound_input_is_normalised(folder):
     assert checked["targets"] == [{"target": "adk", "classes": ["closed", "open"]}]
 
 
+def test_the_resolution_may_be_left_empty_or_out(folder):
+    without = {column: cell for column, cell in OPEN.items() if column != "resolution"}
+    for rows in ([{**CLOSED, "resolution": ""}, OPEN], [{**without, "class": "closed"}, without]):
+        result = run(folder, *rows)
+        assert result.exit_code == 0, result.exception
+        checked = json.loads((folder / "checked.json").read_text())
+        assert [row["resolution"] for row in checked["rows"]] == [None, 4.0 if "resolution" in rows[1] else None]
+
+
 def test_populations_and_pixel_sizes_may_be_given(folder):
     result = run(folder, {**CLOSED, "population": "0.25", "pixel_size": "1.51"}, {**OPEN, "population": ""})
     assert result.exit_code == 0, result.exception
@@ -159,7 +168,6 @@ CELLS = {
     "missing map": ({"map": "none.mrc"}, "map: the file 'none.mrc' was not found"),
     "folder as map": ({"map": "weights"}, "map: the file 'weights' was not found"),
     "no map": ({"map": ""}, "map: the map is missing"),
-    "no resolution": ({"resolution": ""}, "resolution: the resolution is missing"),
     "resolution in words": ({"resolution": "good"}, "'good' is not a number"),
     "decimal comma": ({"resolution": "4,0"}, "write 4.0"),
     "NaN resolution": ({"resolution": "nan"}, "'nan' is not a number"),
@@ -234,7 +242,7 @@ def test_a_class_occurs_once(folder):
 
 def test_every_error_of_the_whole_sheet_comes_at_once(folder):
     bad = {**OPEN, "class": "b/c", "map": "none.mrc", "resolution": "0"}
-    message = refusal(folder, {**CLOSED, "resolution": ""}, bad, options=("--samples", "0", "--steps", "7"))
+    message = refusal(folder, {**CLOSED, "resolution": "good"}, bad, options=("--samples", "0", "--steps", "7"))
     assert message.startswith("6 problems")
     for place in (
         "--samples",

@@ -6,6 +6,7 @@ from pathlib import Path
 import dock_model
 import gemmi
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from scipy.spatial.transform import Rotation
@@ -13,10 +14,10 @@ from scipy.spatial.transform import Rotation
 from classfold.class_map import ClassMap
 from classfold.docking import Pose
 from classfold.errors import InputError
-from classfold.maps import DensityMap
+from classfold.maps import DensityMap, read_canonical
 from classfold.point_cloud import PointCloud, read_cloud, write_cloud
 from classfold.structure import read_model, write_model
-from tests.stage_folders import VOXEL, simulated_map, write_map_folder, write_sequence
+from tests.stage_folders import RESOLUTION, VOXEL, simulated_map, write_map_folder, write_sequence
 
 
 def run(root: Path, output: str, *more: str, folder: str = "adk.open.map") -> Result:
@@ -75,6 +76,18 @@ def test_the_record_agrees_with_the_file(root, outcome, adk_open):
     np.testing.assert_allclose(read_model(root / "out/docked.cif").coordinates, pose.apply(adk_open), atol=3e-3)
     assert record["warnings"] == []
     assert "model_002.cif docked" in outcome.output
+
+
+def test_a_map_as_sharp_as_the_docked_model_lies_beside_it(root, outcome):
+    record = json.loads((root / "out/docking.json").read_text())["sharpness"]
+    given, matched = (read_canonical(root / name) for name in ("adk.open.map/map.mrc", "out/matched.mrc"))
+    assert record["matched"] and matched.density.shape == given.density.shape
+    gain = pd.read_csv(root / "out/spectra.csv").set_index("frequency_per_angstrom")["gain"]
+    assert gain.iloc[0] == 1 and np.isclose(gain, record["gain_at_end"], rtol=1e-6).any()
+    assert 1 / record["matched_to_angstrom"] == pytest.approx(1 / RESOLUTION, abs=0.015)
+    # The map was as sharp as its model all but for its noise: it is hardly changed.
+    assert 0.8 < record["gain_at_end"] < 1
+    assert 0.99 < np.corrcoef(matched.density.ravel(), given.density.ravel())[0, 1] < 0.99999
 
 
 def test_what_the_model_file_says_besides_positions_is_kept(root, outcome):

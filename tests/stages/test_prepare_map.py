@@ -32,8 +32,9 @@ def sequence(tmp_path_factory) -> Path:
     return folder
 
 
-def prepare(sequence: Path, output: Path, map_path: Path, *options: str, resolution: str = "4") -> Path:
-    arguments = ["--target", "adk", "--class", "open", "--map", map_path, "--resolution", resolution]
+def prepare(sequence: Path, output: Path, map_path: Path, *options: str, resolution: str | None = "4") -> Path:
+    arguments = ["--target", "adk", "--class", "open", "--map", map_path]
+    arguments += ["--resolution", resolution] if resolution else []
     arguments += ["--sequence", sequence, "--seed", "1", "--output", output, *options]
     main.main([str(argument) for argument in arguments], standalone_mode=False)
     return output
@@ -64,9 +65,14 @@ def test_the_record_says_what_was_decided(prepared):
     }
     assert record["voxel_size_angstrom"] == 1.6
     assert not record["resampled"]
-    assert record["threshold"] == max(record["threshold_by_volume"], record["threshold_by_background"])
+    levels = record["threshold_by_volume"], record["threshold_by_false_discovery_rate"]
+    assert record["threshold_in_blurred_map"] == max(levels)
     assert record["threshold_method"] in record["threshold_evidence"]
-    assert record["expected_volume_angstrom3"] == pytest.approx(1.21 * 23_600)
+    assert record["false_discovery_rate"] == 0.01
+    assert not record["is_masked"]
+    # A contour is wider than the mass, by 3 % for every Å of resolution.
+    assert record["expected_volume_angstrom3"] == pytest.approx(1.12 * 1.21 * 23_600)
+    assert (record["resolution_angstrom"], record["resolution_method"]) == (4.0, "samplesheet")
     assert record["n_cloud_points"] == number_of_points(1655) == 413
     assert record["warnings"] == []
     assert (prepared / "map.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
@@ -131,7 +137,7 @@ def test_the_kind_of_file_changes_no_byte_of_the_result(sequence, tmp_path):
 def test_sixteen_bit_integers_give_the_same_cloud_within_their_steps(sequence, tmp_path):
     source = read_map(MAPS["open"])
     origin = tuple(float(value) for value in source.origin_angstrom)
-    scale = 3000.0
+    scale = 1500.0  # within 16 bits
     stored = mrc_bytes(np.round(source.density * scale), (1.6, 1.6, 1.6), origin_xyz=origin, mode=1)
     (tmp_path / "integers.mrc").write_bytes(stored)
     folders = [

@@ -10,7 +10,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file
-from sample_guided import main
+from sample_guided import main, sampling_options
 
 from classfold.class_task import MASS_RANGE, read_class
 from classfold.docking import Pose
@@ -99,9 +99,11 @@ def test_samples_losses_and_confidence_of_every_class(embedded_case, whole, name
 def test_the_record_says_how_the_samples_were_drawn(whole, name) -> None:
     told = record(whole, name)
     assert {key: told["schedule"][key] for key in AUTOMATIC} == AUTOMATIC and told["schedule"]["name"] == "auto"
-    assert (told["target"], told["n_samples"], told["steps"], told["guidance"]) == ("small", N_SAMPLES, 16, "fast")
+    # Of coarse maps, guidance auto means mixed.
+    assert (told["target"], told["n_samples"], told["steps"], told["guidance"]) == ("small", N_SAMPLES, 16, "mixed")
     assert not told["early_stop"] and not told["steering"] and not told["physical_guidance"]
     assert told["stopped"] == told["resamplings"] == told["warnings"] == []
+    assert told["sharpness_matched"] is False  # these dockings hold no matched map
     assert told["classes_together"] == ["one", "two"] and told["device"] == "cpu"
     assert told["weights_label"] == "random weights"
     assert told["precision"] == {"matmul": "float32", "compile": False, "kernels": False}
@@ -119,7 +121,7 @@ def test_what_a_map_shows_of_the_molecule_is_the_mass_of_its_cloud(embedded_case
     write_json(told | {"enclosed_volume_angstrom3": enclosed}, folder / "map.json")
     topology = Topology.read(embedded_case.sequence)
     docking = embedded_case.folder / "small.one.docking"
-    task = read_class(folder, docking, topology, torch.ones(topology.n_atoms + 2))
+    task = read_class(folder, docking, topology, torch.ones(topology.n_atoms + 2), match_sharpness=True)
     assert float(task.cloud.mass.sum()) == pytest.approx(mass)
     assert task.n_independent == pytest.approx(enclosed / 6.0**3)
     assert task.target_map.mask is None
@@ -135,8 +137,39 @@ def test_a_users_mask_goes_with_the_map(embedded_case, tmp_path) -> None:
     write_map(folder / "mask.mrc", replace(whole_map, density=soft))
     topology = Topology.read(embedded_case.sequence)
     docking = embedded_case.folder / "small.one.docking"
-    mask = read_class(folder, docking, topology, torch.ones(topology.n_atoms)).target_map.mask
+    mask = read_class(folder, docking, topology, torch.ones(topology.n_atoms), match_sharpness=True).target_map.mask
     torch.testing.assert_close(mask, torch.from_numpy(soft).clip(0, 1))
+
+
+def test_the_matched_map_guides_where_there_is_one_and_it_is_wanted(embedded_case, tmp_path) -> None:
+    docking = tmp_path / "small.one.docking"
+    shutil.copytree(embedded_case.folder / "small.one.docking", docking)
+    map_folder, topology = embedded_case.folder / "small.one.map", Topology.read(embedded_case.sequence)
+    kept = read_canonical(map_folder / "map.mrc")
+    without = read_class(map_folder, docking, topology, torch.ones(topology.n_atoms), match_sharpness=True)
+    write_map(docking / "matched.mrc", replace(kept, density=kept.density[::-1].copy()))
+    atoms = torch.ones(topology.n_atoms)
+    tasks = [read_class(map_folder, docking, topology, atoms, choice) for choice in (True, False)]
+    assert [task.is_matched for task in (without, *tasks)] == [False, True, False]
+    assert torch.equal(tasks[0].target_map.density, torch.tensor(kept.density).flip(0))
+    for task in (without, tasks[1]):
+        assert torch.equal(task.target_map.density, torch.tensor(kept.density))
+    assert tasks[0].target_map.grid == tasks[1].target_map.grid
+
+
+@pytest.mark.parametrize(
+    ("guidance", "choice", "matches"),
+    [
+        ("fast", "auto", True),
+        ("mixed", "auto", True),
+        ("published", "auto", False),
+        ("fast", "off", False),
+        ("published", "on", True),
+    ],
+)
+def test_published_guidance_takes_the_map_as_it_is(guidance, choice, matches) -> None:
+    options = sampling_options(guidance, "off", choice, "off", "off", "float32", "off", 0)
+    assert options.match_sharpness is matches and not options.selection.early_stop
 
 
 @pytest.fixture()
@@ -154,7 +187,8 @@ def two_poses(embedded_case, tmp_path) -> Path:
 
 def test_poses_that_the_map_does_not_tell_apart_are_the_docked_model_moved(embedded_case, two_poses) -> None:
     topology = Topology.read(embedded_case.sequence)
-    task = read_class(embedded_case.folder / "small.one.map", two_poses, topology, torch.ones(topology.n_atoms))
+    map_folder, atoms = embedded_case.folder / "small.one.map", torch.ones(topology.n_atoms)
+    task = read_class(map_folder, two_poses, topology, atoms, match_sharpness=True)
     docked = torch.from_numpy(read_model(two_poses / "docked.cif").coordinates).float()
     there = docked * torch.tensor([-1, -1, 1]) + torch.tensor([2 * CENTRE[0], 2 * CENTRE[1], 14.0])
     torch.testing.assert_close(task.docked, torch.stack([docked, there]), atol=1e-3, rtol=0)
@@ -251,10 +285,14 @@ def test_steering_together_with_early_stopping(embedded_case, tmp_path) -> None:
 
 
 def test_evaluations_are_counted(stopped, whole) -> None:
-    """One for each step of each sample after the warm-up; the warm-up's are the target's."""
+    """One for each step of each sample after the warm-up and, in coarse maps, one more for each of the two local ones.
+
+    The warm-up's are the target's.
+    """
     for name in CLASSES:
-        assert record(whole, name)["evaluations"] == N_SAMPLES * 7
-        assert record(stopped, name)["evaluations"] == N_SAMPLES + 3 * 6 == len(losses(stopped, name))
+        assert record(whole, name)["evaluations"] == N_SAMPLES * (7 + 2)
+        assert len(losses(stopped, name)) == N_SAMPLES + 3 * 6
+        assert record(stopped, name)["evaluations"] == N_SAMPLES + 3 * (6 + 2)
         assert record(whole, name)["shared_evaluations"] == N_SAMPLES * 9
 
 

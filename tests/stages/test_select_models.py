@@ -12,6 +12,7 @@ import select_models
 from click.testing import CliRunner
 
 from classfold.errors import InputError
+from classfold.scores.table import SCORES
 from classfold.structure import write_model
 from tests.stage_folders import simulated_map, write_docking, write_map_folder, write_samples, write_sequence
 
@@ -72,6 +73,41 @@ def test_the_order_follows_the_fit_and_rejects_what_cannot_be_ranked(result):
     assert "within the map" in rows[5]["reason"]
     assert float(rows[3]["l_amino_acids"]) == 0
     assert [float(row["confidence"]) for row in rows[:1]] == pytest.approx([0.8 * 0.58 + 0.2 * 0.7], abs=1e-4)
+
+
+def test_every_sample_has_the_fast_scores_and_finalists_the_slow_ones(result):
+    rows = {row["sample"]: row for row in rows_of(result / "scores.csv")}
+    names = [score.name for score in SCORES]
+    assert [name for name in rows["2"] if name in names] == names
+    record = json.loads((result / "models.json").read_text())
+    assert record["finalists"] == [2, 6, 1, 3] and list(record["scores"]) == names
+    # One chain has no interfaces, and side chains are not seen at 5 Å.
+    assert {name for name, value in record["scores"].items() if value is None} == {"iptm", "emringer"}
+    for name in names:
+        assert (rows["2"][name] == "") == (record["scores"][name] is None)
+        assert rows["4"][name] == ""
+    # Sample 5 lies outside of the map: no fit, but a geometry.
+    assert rows["5"]["cc_box"] == "" != rows["5"]["bond_rmsd_angstrom"]
+    assert rows["5"]["q_score_06"] == "" != rows["6"]["q_score_06"]
+    noise = [float(rows[sample]["angle_rmsd_degrees"]) for sample in ("2", "6", "1")]
+    assert noise == sorted(noise) and float(rows["2"]["q_score_06"]) > float(rows["1"]["q_score_06"])
+    assert record["scores"]["plddt"] == pytest.approx(58) and record["scores"]["ptm"] == pytest.approx(0.7)
+
+
+def test_the_unguided_model_has_the_fast_scores_too(result):
+    record = json.loads((result / "models.json").read_text())
+    best, unguided = record["scores"], record["unguided"]["scores"]
+    assert unguided["cc_mask"] == pytest.approx(record["unguided"]["cc_mask"])
+    assert unguided["cc_box"] < best["cc_box"] - 0.1 and unguided["d_fsc_05_angstrom"] > best["d_fsc_05_angstrom"]
+    assert unguided["q_score_06"] is None and unguided["confidence"] is None
+
+
+def test_residues_carry_their_own_scores(result):
+    rows = rows_of(result / "residues.csv")
+    assert {row["ramachandran"] for row in rows[1:-1]} <= {"favored", "allowed", "outlier"}
+    assert rows[0]["ramachandran"] == rows[-1]["ramachandran"] == ""
+    assert all(-1 <= float(row["q_score_06"]) <= 1 for row in rows)
+    assert [row["c_beta_angstrom"] == "" for row in rows] == [row["residue_name"] == "GLY" for row in rows]
 
 
 def test_every_number_of_the_tables_is_finite_or_absent(result):

@@ -69,6 +69,7 @@ def test_two_classes(two_classes, tmp_path):
     models = json.loads((two_classes / "adk.open.models" / "models.json").read_text())
     assert table["cc_mask"][1] == pytest.approx(models["cc_mask"])
     assert f"{models['cc_mask']:.3f}" in text
+    assert text.count("All scores of the best model (3)") == 2 and table["q_score_06"].tolist() == [0.45, 0.45]
     assert "demonstration, not a predictor" in text
     data = {name: json.loads(content) for name, content in page.scripts if name.startswith("data.")}
     assert set(data) == {"data.class.adk.closed", "data.class.adk.open", "data.superposed.adk"}

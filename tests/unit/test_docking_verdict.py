@@ -14,8 +14,8 @@ from classfold.pixel_size import PixelSize, ScaleFit
 ATOMS, RESOLUTION = 1655, 4.0
 
 
-def poses(*details: float) -> list[Pose]:
-    return [Pose(np.eye(3), np.zeros(3), 0.5, detail) for detail in details]
+def poses(*details: float, score: float = 0.8) -> list[Pose]:
+    return [Pose(np.eye(3), np.zeros(3), score, detail) for detail in details]
 
 
 def test_a_lead_is_fishers_z_of_as_many_observations_as_the_molecule_has():
@@ -66,6 +66,17 @@ def test_doubts_are_said(model, mirror, flips, words):
     said = hand_doubts(verdict, found, other, flips) + pose_doubts(verdict, found, other)
     assert len(said) == len(words)
     assert all(word in sentence for word, sentence in zip(words, said, strict=True))
+
+
+def test_a_model_that_fits_in_part_is_told_from_one_that_fits():
+    model, mirror = poses(0.5, 0.2, score=0.59), poses(0.2)
+    verdict = judge(model, mirror, ATOMS, RESOLUTION)
+    assert verdict.found and not verdict.fits
+    (said,) = pose_doubts(verdict, model, mirror)
+    assert "fits the map only in part: blurred, it correlates 0.59" in said
+    assert judge(poses(0.5, 0.2, score=0.61), mirror, ATOMS, RESOLUTION).fits
+    # In a map of the wrong hand it is the mirror image that has to fit.
+    assert judge(model, poses(0.8, score=0.9), ATOMS, RESOLUTION).fits
 
 
 @pytest.mark.parametrize(

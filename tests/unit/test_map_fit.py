@@ -39,7 +39,7 @@ def noisy(small):
 def test_it_is_the_correlation_within_the_mask_written_out_by_hand(small, noisy):
     density, grid = noisy
     coordinates, numbers, residues = small
-    density, grid = window(coordinates, density, grid, 12.0)
+    density, grid, _ = window(coordinates, density, grid, 12.0)
     radius, sigma = mask_radius(RESOLUTION), RESOLUTION / (np.sqrt(2) * np.pi)
     z, y, x = np.meshgrid(*map(np.arange, grid.shape_zyx), indexing="ij")
     centres = np.stack([x, y, z], axis=-1).reshape(-1, 3) * VOXEL + np.array(grid.origin_angstrom)

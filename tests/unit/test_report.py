@@ -16,12 +16,14 @@ from classfold.maps import DensityMap
 from classfold.mmcif import Model
 from classfold.report.display_map import MAX_SIDE, display_map
 from classfold.report.display_models import mmcif_text
+from classfold.report.fsc_plot import LEFT, RIGHT, WIDTH, plot_fsc
 from classfold.report.gather import ClassResult, Run, TargetResult, _natural, read_matrix, read_table
+from classfold.report.map_sentences import map_sentences
 from classfold.report.plots import plot_fit
-from classfold.report.sentences import docking_sentences, headline, map_sentences, model_sentences
+from classfold.report.sentences import docking_sentences, headline, model_sentences
 from classfold.report.summary import COLUMNS, summarise, write_summary
 from classfold.report.svg import Frame, log_ticks, number, polyline, ticks
-from classfold.report.tables import dumbbell, overview_table, ranking_table
+from classfold.report.tables import dumbbell, overview_table, ranking_table, score_table
 
 ORIGIN = np.array([-31.0, 12.5, 200.0])
 MAP_RECORD = {
@@ -195,6 +197,48 @@ def test_what_is_far_from_the_expected_volume_or_mirrored_is_said(tmp_path):
     assert any("explains 55 % of the density above the contour, and 98 % of its atoms" in sentence for sentence in said)
 
 
+MEASURED = {"resolution_by_half_maps_angstrom": 3.9, "half_maps_reach_nyquist": False}
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ({}, "Resolution 4 Å, as the samplesheet says; no half maps tell it."),
+        (MEASURED, "the half maps agree to 3.9 Å (FSC 0.143, corrected for the mask)."),
+        (MEASURED | {"half_maps_reach_nyquist": True}, "up to the limit of their voxels, 3.9 Å"),
+        ({"resolution_method": "half maps", "resolution_evidence": "the FSC falls there"}, "4 Å: the FSC falls there."),
+        (
+            {"resolution_method": "estimate", "resolution_evidence": "it drowns"},
+            "4 Å, an estimate from the map alone: it drowns.",
+        ),
+        ({"threshold_blur_angstrom": 8.0}, "drawn in the map blurred to 8 Å"),
+        ({"is_masked": True, "background_level": 0.0}, "noise was measured on the rest"),
+        (
+            {
+                "enclosed_volume_angstrom3": 30000.0,
+                "expected_volume_angstrom3": 30000.0,
+                "significant_volume_angstrom3": 66000.0,
+            },
+            "no noise fills 2.20 times that volume",
+        ),
+    ],
+)
+def test_what_the_resolution_and_the_contour_rest_on_is_said(tmp_path, record, said):
+    assert any(said in sentence for sentence in map_sentences(class_result(folder=tmp_path, map=record)))
+
+
+def test_the_plot_of_half_maps_shows_every_curve_and_the_resolution():
+    frequency = np.arange(6) * 0.05
+    curves = pd.DataFrame({"frequency_per_angstrom": frequency, "unmasked": [1, 0.9, 0.5, 0.1, 0, -0.3]})
+    curves = curves.assign(masked=curves["unmasked"], randomised=0.25, corrected=[1, 0.9, 0.8, 0.7, 0.3, 0.1])
+    plot = str(plot_fsc(curves, {"resolution_angstrom": 4.5}))
+    assert plot.count("<polyline") == 5 and "resolution used: 4.5 Å" in plot
+    # The mean, at frequency 0, has no size; the finest shell is at 1 / 0.25.
+    assert "inf" not in plot and "4 Å: corrected for the mask 0.10, under the mask -0.30" in plot
+    x_used = LEFT + (WIDTH - LEFT - RIGHT) * (1 / 4.5) / 0.25
+    assert f'class="decision" x1="{x_used:.1f}"' in plot
+
+
 def test_a_class_without_models_has_its_row_and_its_reasons(tmp_path):
     result = class_result(folder=tmp_path)
     target = TargetResult("t", {"n_residues": 5, "n_atoms": 40, "warnings": []}, None, [result], None)
@@ -240,6 +284,23 @@ def test_ranking_leaves_out_what_is_empty_and_marks_the_best():
     assert [head.text for head in table.heads] == ["Rank", "Sample", "CC_mask", "q"]
     assert table.marked == 0
     assert table.rows[1][2].text is None
+
+
+def test_ranking_leaves_further_scores_to_the_table_of_all_scores():
+    scores = pd.DataFrame({"rank": [1], "sample": [7], "cc_mask": [0.8], "cc_box": [0.5], "clashscore": [2.0]})
+    heads = [head.text for head in ranking_table(scores, best=7).heads]
+    assert heads == ["Rank", "Sample", "CC_mask", "Clashscore"]
+
+
+def test_table_of_all_scores_leaves_out_what_is_not_defined_and_old_records_have_none():
+    table = score_table(
+        {"scores": {"cc_box": 0.51234, "emringer": None, "clashes": 3}, "unguided": {"scores": {"cc_box": 0.2}}}
+    )
+    assert [[cell.text for cell in row[:4]] for row in table.rows] == [
+        ["CC_box", "0.512", "0.200", "-1 to 1"],
+        ["Clashes", "3", None, "pairs"],
+    ]
+    assert score_table({"best_sample": 1}) is None and score_table(None) is None
 
 
 def test_dumbbell_says_what_it_shows():

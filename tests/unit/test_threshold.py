@@ -1,25 +1,30 @@
-"""The threshold finds the molecule in simulated maps, and what it rests on is measured rightly."""
+"""The threshold finds the molecule, noisy or not, masked or not, and says what it rests on."""
+
+from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
+from trial.half_maps import distance_to_atoms, tight_mask
 
+from classfold.automatic_threshold import Search, automatic_threshold
 from classfold.density import Grid, gaussian_sigma, simulate_density
 from classfold.errors import InputError
 from classfold.maps import DensityMap
 from classfold.point_cloud import remove_dust
+from classfold.set_voxels import find_set_voxels
 from classfold.threshold import (
     VOLUME_PER_DALTON_ANGSTROM3,
-    automatic_threshold,
-    estimate_background,
-    expected_volume,
+    Molecule,
+    Threshold,
+    threshold_warnings,
     user_threshold,
-    volume_warning,
 )
+from tests.simulated_half_maps import RESOLUTION_ANGSTROM, open_atoms, open_half_maps
 
-ADK_DALTON = 23_600.0
+ADK = Molecule(1655, 23_600.0)
 MARGIN_ANGSTROM = 25.0
 
 
@@ -37,116 +42,167 @@ def adk_map(coordinates, topology, resolution: float, voxel: float, noise: float
     return DensityMap((signal + amplitude * filtered).astype(np.float32), voxel, origin)
 
 
-def ball_map(rng: np.random.Generator, noise: float = 1.0, level: float = 0.0) -> DensityMap:
-    """A ball of radius 12 Å and density 10 in noise."""
-    index = np.indices((48, 50, 52)).transpose(1, 2, 3, 0) - 24.0
-    ball = 10.0 * ((index**2).sum(axis=-1) < 144)
-    density = level + ball + noise * rng.standard_normal(ball.shape)
-    return DensityMap(density.astype(np.float32), 1.0, np.zeros(3))
+def canonical(density: np.ndarray, grid: Grid) -> DensityMap:
+    return DensityMap(density.astype(np.float32), grid.voxel_size_angstrom, np.array(grid.origin_angstrom))
+
+
+def find(density: np.ndarray, molecule: Molecule = ADK) -> tuple[Threshold, np.ndarray]:
+    """Threshold of a 6 Å map of the open end, and the kept voxels."""
+    density_map = canonical(density, open_half_maps().grid)
+    volume = molecule.volume_angstrom3(RESOLUTION_ANGSTROM)
+    search = Search(volume, RESOLUTION_ANGSTROM, None, find_set_voxels(density_map.density))
+    threshold = automatic_threshold(density_map, search)
+    return threshold, remove_dust(threshold.contour_map.density > threshold.value, threshold.min_voxels).kept
+
+
+def inclusion_and_false_volume(kept: np.ndarray) -> tuple[float, float]:
+    """Share of atoms in kept voxels of a 6 Å map, share of these that are more than 4.5 Å from any atom."""
+    atoms, grid = open_atoms()[0].numpy(), open_half_maps().grid
+    index = np.rint(canonical(kept, grid).index_of(atoms)).astype(int)
+    return kept[tuple(index.T)].mean(), (distance_to_atoms(atoms, grid)[kept] > 4.5).mean()
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.3, 0.5])
 @pytest.mark.parametrize(("resolution", "voxel"), [(4.0, 1.6), (6.0, 2.0), (8.0, 2.6667)])
 def test_the_threshold_includes_the_atoms_and_leaves_out_the_noise(adk_open, adk_topology, resolution, voxel, noise):
+    """Noise that is filtered like the signal, which no half maps of an experiment have."""
     density_map = adk_map(adk_open, adk_topology, resolution, voxel, noise)
-    threshold = automatic_threshold(density_map, ADK_DALTON)
-    at_atoms = map_coordinates(density_map.density, density_map.index_of(adk_open).T, order=1)
-    assert (at_atoms > threshold.value).mean() >= 0.9
-    kept = density_map.coordinates_of(np.argwhere(remove_dust(density_map.density > threshold.value).kept))
-    distance = cKDTree(adk_open).query(kept)[0]
-    assert (distance > 8.0).mean() <= 0.01
+    set_voxels = find_set_voxels(density_map.density)
+    threshold = automatic_threshold(density_map, Search(ADK.volume_angstrom3(resolution), resolution, None, set_voxels))
+    kept = remove_dust(threshold.contour_map.density > threshold.value, threshold.min_voxels).kept
+    index = np.rint(density_map.index_of(adk_open)).astype(int)
+    assert kept[tuple(index.T)].mean() >= 0.9
+    distance = cKDTree(adk_open).query(density_map.coordinates_of(np.argwhere(kept)))[0]
+    assert (distance > max(3.0, 0.75 * resolution)).mean() <= 0.1
     if noise == 0:
-        assert threshold.method == "volume"
+        assert threshold.method == "volume" and threshold.background is None
+        assert "no noise around the molecule" in threshold.evidence or "density" in threshold.hidden
     else:
-        assert threshold.value == max(threshold.volume_level, threshold.background_level)
+        assert threshold.value == max(threshold.volume_level, threshold.fdr_level)
 
 
-def test_the_volume_level_encloses_the_volume():
-    density_map = ball_map(np.random.default_rng(1), noise=0.01)
-    threshold = automatic_threshold(density_map, 4000.0)
+@pytest.mark.parametrize("kind", ["mean", "weighted", "sharpened"])
+def test_maps_of_half_maps_are_contoured_at_the_molecule(kind):
+    threshold, kept = find(getattr(open_half_maps(), kind))
+    included, false = inclusion_and_false_volume(kept)
+    assert included >= 0.95 and false <= 0.02
+    assert threshold.hidden is None
+    assert threshold.value == max(threshold.volume_level, threshold.fdr_level)
+    # No more than the stated share of what is significant is noise, were the threshold there.
+    significant = threshold.contour_map.density > threshold.fdr_level
+    distance = distance_to_atoms(open_atoms()[0].numpy(), open_half_maps().grid)
+    assert (distance[significant] > 20).mean() <= 0.01
+
+
+@pytest.mark.parametrize("kind", ["weighted", "sharpened"])
+def test_a_tight_mask_leaves_the_volume_to_decide_and_says_so(kind):
+    halves = open_half_maps()
+    threshold, kept = find(getattr(halves, kind) * tight_mask(open_atoms()[0].numpy(), halves.grid))
+    included, false = inclusion_and_false_volume(kept)
+    assert included >= 0.95 and false <= 0.02
+    assert threshold.method == "volume" and threshold.fdr_level is None and threshold.background is None
+    assert "it was masked, so closely that its noise cannot be told" in threshold.evidence
+    (warning,) = threshold_warnings(threshold, 1.0, 1.0)
+    assert "no error rate" in warning and "masked" in warning
+
+
+def test_a_map_cut_off_at_zero_is_told_from_a_masked_one():
+    threshold, kept = find(open_half_maps().weighted.clip(min=0))
+    assert "its lowest: it was cut off there" in threshold.evidence
+    assert inclusion_and_false_volume(kept)[0] >= 0.95
+
+
+def test_noise_that_hides_the_molecule_is_blurred_away_for_the_contour_only():
+    halves = open_half_maps()
+    threshold, _ = find(halves.sharpened)
+    assert threshold.blur_angstrom > RESOLUTION_ANGSTROM
+    assert "because of its noise" in threshold.evidence
+    weighed = threshold.weight_map(canonical(halves.sharpened, halves.grid)).density
+    assert weighed.min() == 0
+    assert weighed.max() == pytest.approx(halves.sharpened.max() - threshold.outside_level, rel=1e-5)
+
+
+def test_the_level_in_the_map_itself_encloses_as_much_near_the_contour():
+    halves = open_half_maps()
+    threshold, kept = find(halves.sharpened)
+    density_map = canonical(halves.sharpened, halves.grid)
+    level = threshold.level_in(density_map, kept)
+    assert level != threshold.value
+    distance = cKDTree(np.argwhere(kept)).query(np.argwhere(density_map.density > level))[0]
+    assert (2.0 * distance <= threshold.blur_angstrom).sum() == pytest.approx(kept.sum(), abs=1)
+    user = user_threshold(density_map, level)
+    assert user.level_in(density_map, kept) == level
+
+
+def test_the_volume_decides_where_more_is_significant_and_a_micelle_is_warned_of():
+    halves = open_half_maps(in_micelle=True)
+    threshold, kept = find(halves.weighted)
+    expected = ADK.volume_angstrom3(RESOLUTION_ANGSTROM)
     assert threshold.method == "volume"
-    assert (density_map.density > threshold.value).sum() == pytest.approx(expected_volume(4000.0), abs=2)
-    assert expected_volume(1000.0) == 1000.0 * VOLUME_PER_DALTON_ANGSTROM3
+    assert (threshold.contour_map.density > threshold.value).sum() * 2.0**3 == pytest.approx(expected, rel=1e-3)
+    (warning,) = threshold_warnings(threshold, kept.sum() * 8.0, expected)
+    assert "something else may be in the map" in warning
+    alone, _ = find(open_half_maps().weighted)
+    assert threshold_warnings(alone, expected, expected) == []
 
 
-@pytest.mark.parametrize(("level", "noise"), [(0.0, 1.0), (5.0, 0.3), (-2.0, 2.0)])
-def test_the_background_is_measured_beside_the_molecule(level, noise):
-    background = estimate_background(ball_map(np.random.default_rng(2), noise, level), 7238.0)
-    assert background.level == pytest.approx(level, abs=0.15 * noise)
-    assert background.half_width == pytest.approx(noise, rel=0.1)
-    assert not background.is_masked
+def test_a_sequence_much_too_long_is_warned_of():
+    molecule = Molecule(3 * 1655, 3 * 23_600.0)
+    threshold, _ = find(open_half_maps().sharpened, molecule)
+    expected = molecule.volume_angstrom3(RESOLUTION_ANGSTROM)
+    (warning,) = threshold_warnings(threshold, threshold.significant_angstrom3, expected)
+    assert "a part of the molecule may be missing" in warning
 
 
 @pytest.mark.parametrize(("factor", "offset"), [(1.0, 100.0), (0.001, 0.0), (50.0, -7.0)])
 def test_the_threshold_follows_the_maps_scale_and_offset(factor, offset):
-    density_map = ball_map(np.random.default_rng(3), noise=2.0)
-    other = DensityMap(density_map.density * np.float32(factor) + np.float32(offset), 1.0, np.zeros(3))
-    expected = automatic_threshold(density_map, 6000.0).value * factor + offset
-    assert automatic_threshold(other, 6000.0).value == pytest.approx(expected, rel=1e-4)
+    weighted = open_half_maps().weighted
+    scale = factor / weighted.std()
+    expected = find(weighted)[0].value * scale + offset
+    assert find(weighted * scale + offset)[0].value == pytest.approx(expected, abs=0.01 * factor)
 
 
-def masked(density_map: DensityMap, radius: float) -> DensityMap:
-    index = np.indices(density_map.density.shape).transpose(1, 2, 3, 0) - 24.0
-    inside = (index**2).sum(axis=-1) < radius**2
-    return DensityMap(np.where(inside, density_map.density, np.float32(0)), 1.0, np.zeros(3))
-
-
-def test_a_masked_map_tells_its_background_by_what_the_mask_has_left():
-    density_map = masked(ball_map(np.random.default_rng(4)), 23.0)
-    background = estimate_background(density_map, 7238.0)
-    assert background.is_masked
-    assert background.level == pytest.approx(0.0, abs=0.2)
-    assert background.half_width == pytest.approx(1.0, rel=0.1)
-    assert "of what a mask has left" in automatic_threshold(density_map, 5900.0).evidence
-
-
-def test_a_tightly_masked_map_is_judged_by_volume_alone():
-    density_map = masked(ball_map(np.random.default_rng(4)), 14.0)
-    threshold = automatic_threshold(density_map, 5900.0)
-    assert threshold.background.level is None
-    assert threshold.method == "volume"
-    assert "masked tightly" in threshold.evidence
-
-
-def test_a_map_of_few_integers_is_not_taken_for_masked():
-    density_map = ball_map(np.random.default_rng(5))
-    coarse = DensityMap(np.round(density_map.density), 1.0, np.zeros(3))
-    _, counts = np.unique(coarse.density, return_counts=True)
-    assert counts.max() > 0.3 * counts.sum()
-    assert not estimate_background(coarse, 7238.0).is_masked
+def test_the_volume_is_that_of_the_mass_and_grows_with_the_blur():
+    assert Molecule(100, 1000.0).volume_angstrom3(0) == 1000 * VOLUME_PER_DALTON_ANGSTROM3
+    assert Molecule(100, 1000.0).volume_angstrom3(10) == pytest.approx(1.3 * 1210)
 
 
 def test_the_volume_is_sought_inside_the_users_mask():
-    rng = np.random.default_rng(6)
-    density_map = ball_map(rng, noise=0.01)
-    density_map.density[2:12, 2:12, 2:12] = 50.0  # something else in the box, stronger than the molecule
-    inside = np.ones(density_map.density.shape, bool)
+    halves = open_half_maps()
+    density = halves.weighted.copy()
+    density[2:10, 2:10, 2:10] = 10 * density.max()  # something else in the box, stronger than the molecule
+    inside = np.ones(density.shape, bool)
     inside[:14, :14, :14] = False
-    mass = 0.9 * 7238 / VOLUME_PER_DALTON_ANGSTROM3
-    threshold = automatic_threshold(density_map, mass, inside)
-    assert (density_map.density[inside] > threshold.value).sum() == pytest.approx(0.9 * 7238, rel=0.01)
+    volume = ADK.volume_angstrom3(RESOLUTION_ANGSTROM)
+    threshold = automatic_threshold(canonical(density, halves.grid), Search(volume, RESOLUTION_ANGSTROM, inside))
+    enclosed = (threshold.contour_map.density[inside] > threshold.value).sum() * 8.0
+    assert enclosed == pytest.approx(volume, rel=0.01)
 
 
 def test_the_users_contour_is_taken_if_the_map_has_it():
-    density_map = ball_map(np.random.default_rng(7))
-    assert user_threshold(density_map, 4.5).value == 4.5
-    assert user_threshold(density_map, 4.5).method == "user"
-    for contour in (1e3, -1e3, float("nan"), float("inf")):
+    density_map = canonical(open_half_maps().weighted, open_half_maps().grid)
+    level = 0.3 * float(density_map.density.max())
+    assert user_threshold(density_map, level).value == level
+    assert user_threshold(density_map, level).method == "user"
+    for contour in (1e9, -1e9, float("nan"), float("inf")):
         with pytest.raises(InputError, match="outside the map's densities"):
             user_threshold(density_map, contour)
 
 
 def test_a_molecule_that_the_box_cannot_hold_is_refused():
     with pytest.raises(InputError, match="check the pixel size and the number of copies"):
-        automatic_threshold(ball_map(np.random.default_rng(7)), 1e6)
+        find(open_half_maps().weighted, Molecule(1, 1e7))
 
 
-def test_a_map_whose_highest_density_is_its_background_is_refused():
-    inverted = -np.random.default_rng(9).exponential(1.0, (20, 20, 20)).astype(np.float32)
-    with pytest.raises(InputError, match="No density stands out"):
-        automatic_threshold(DensityMap(inverted, 1.0, np.zeros(3)), 100.0)
+def test_a_map_of_nothing_but_noise_is_refused():
+    noise = np.random.default_rng(9).standard_normal(open_half_maps().weighted.shape)
+    with pytest.raises(InputError, match="No density stands out of the noise"):
+        find(noise)
 
 
 @pytest.mark.parametrize(("ratio", "warns"), [(0.4, True), (0.6, False), (1.0, False), (1.9, False), (2.1, True)])
 def test_volumes_that_differ_twofold_are_worth_a_warning(ratio, warns):
-    assert (volume_warning(ratio * 1000.0, 1000.0) is not None) == warns
+    density_map = canonical(open_half_maps().weighted, open_half_maps().grid)
+    threshold = user_threshold(density_map, 0.3 * float(density_map.density.max()))
+    found = threshold_warnings(threshold, ratio * 1000.0, 1000.0)
+    assert [f"{ratio:.2g} times" in warning for warning in found] == [True] * warns

@@ -77,7 +77,7 @@ def _row(found: FoundClass, path: Path, n_classes: int, program: str) -> tuple[R
     resolution = found.resolution_angstrom
     if resolution is None or (doubt := _doubt(resolution, pixel_size)):
         said = f"{program} states none" if resolution is None else f"{program} states {resolution:.4g} Å, {doubt}"
-        doubtful.append(f"the resolution is left empty ({said}); write one in if you know it.")
+        doubtful.append(f"the resolution is left empty ({said}): it will be found from the half maps or the map.")
         resolution = None
     # The only class of a job holds all of its particles, which says nothing.
     population = found.population if n_classes > 1 else None
@@ -112,7 +112,7 @@ def write_sheet(sheet: Path, target: str, sequence: Path, rows: list[Row]) -> No
                 "pixel_size": f"{row.pixel_size_angstrom:.6g}",
             }
         )
-    optional = ("half_map_1", "half_map_2", "population")
+    optional = ("resolution", "half_map_1", "half_map_2", "population")
     columns = [name for name in table[0] if name not in optional or any(cells[name] for cells in table)]
     partial = sheet.with_name(sheet.name + ".partial")
     with partial.open("w", newline="") as stream:

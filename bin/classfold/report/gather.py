@@ -18,10 +18,11 @@ from classfold.errors import InputError
 from classfold.records import read_json
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
-TEXT_COLUMNS = {"chain", "residue_name", "class_a", "class_b", "stage", "status", "reason"}
+TEXT_COLUMNS = {"chain", "residue_name", "class_a", "class_b", "stage", "status", "reason", "ramachandran"}
 # What the report draws or counts with; a column that it does not know may hold numbers or words.
 NUMBER_COLUMNS = {"rank", "sample", "step", "sigma_angstrom", "guidance_strength", "loss", "cc_mask", "cc", "plddt"}
 NUMBER_COLUMNS |= {"residue_number", "displacement_angstrom"}
+NUMBER_COLUMNS |= {"frequency_per_angstrom", "map_amplitude", "matched_amplitude", "model_amplitude", "gain"}
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,10 @@ class ClassResult:
     name: str
     map_folder: Path
     map: dict[str, Any]
+    fsc: pd.DataFrame | None = None
     docking_folder: Path | None = None
     docking: dict[str, Any] | None = None
+    spectra: pd.DataFrame | None = None
     samples: dict[str, Any] | None = None
     losses: pd.DataFrame | None = None
     models_folder: Path | None = None
@@ -213,8 +216,10 @@ def _read_class(folder: Path, target: str, name: str) -> ClassResult | None:
         name=name,
         map_folder=stage["map"],
         map=map_record,
+        fsc=read_table(stage["map"] / "fsc.csv"),
         docking_folder=stage["docking"] if docking else None,
         docking=docking,
+        spectra=read_table(stage["docking"] / "spectra.csv") if docking else None,
         samples=_record(stage["samples"], "samples.json"),
         losses=read_table(stage["samples"] / "losses.csv"),
         models_folder=stage["models"] if models else None,

@@ -14,9 +14,12 @@ from markupsafe import Markup
 from classfold import __version__
 from classfold.report import plots, sentences, tables, views
 from classfold.report.courses import read_courses
+from classfold.report.fsc_plot import plot_fsc
 from classfold.report.gather import ClassResult, Comparison, Run, TargetResult
 from classfold.report.loss_plot import plot_losses
+from classfold.report.map_sentences import map_sentences
 from classfold.report.sampling_sentences import sampling_sentences
+from classfold.report.sharpness import plot_spectra, sharpness_sentences
 from classfold.report.summary import COLUMNS, Row
 from classfold.report.tables import Matrix, Table
 from classfold.report.views import View
@@ -42,8 +45,12 @@ class ClassPage:
     model_sentences: list[str]
     map_sentences: list[str]
     docking_sentences: list[str]
+    sharpness_sentences: list[str]
+    spectra_plot: Markup | None
     picture: str | None
+    fsc_plot: Markup | None
     ranking: Table | None
+    scores: Table | None
     fit_plots: list[tuple[str, Markup]]
     sampling_sentences: list[str]
     loss_plot: Markup | None
@@ -96,7 +103,7 @@ def _brief(result: ClassResult) -> str:
 def _class_page(target: TargetResult, result: ClassResult) -> ClassPage:
     stem = f"{result.target}/{result.name}"
     best = int(result.models["best_sample"]) if result.models else -1
-    losses, residues, scores = result.losses, result.residues, result.scores
+    losses, residues, scores, spectra = result.losses, result.residues, result.scores, result.spectra
     has_losses = losses is not None and losses["loss"].notna().any()
     courses = read_courses(losses, result.samples or {}, best) if losses is not None and has_losses else None
     return ClassPage(
@@ -107,10 +114,14 @@ def _class_page(target: TargetResult, result: ClassResult) -> ClassPage:
         view=views.class_view(target, result),
         files=[f"{stem}/{name}" for name in ("model.cif", "samples/", "scores.csv")] if result.models else [],
         model_sentences=sentences.model_sentences(result),
-        map_sentences=sentences.map_sentences(result),
+        map_sentences=map_sentences(result),
         docking_sentences=sentences.docking_sentences(result),
+        sharpness_sentences=sharpness_sentences(result),
+        spectra_plot=plot_spectra(spectra, float(result.map["resolution_angstrom"])) if spectra is not None else None,
         picture=_picture(result.map_folder / "map.png"),
+        fsc_plot=plot_fsc(result.fsc, result.map) if result.fsc is not None and len(result.fsc) > 1 else None,
         ranking=tables.ranking_table(scores, best) if scores is not None and len(scores) else None,
+        scores=tables.score_table(result.models),
         fit_plots=plots.plot_fit(residues) if residues is not None and len(residues) else [],
         sampling_sentences=sampling_sentences(result.samples, courses),
         loss_plot=plot_losses(losses, courses) if losses is not None and courses is not None else None,

@@ -7,8 +7,7 @@ from typing import Any
 
 from classfold.population import LEAST_SAMPLES
 from classfold.report.courses import Courses, read_stopped, replaced_samples
-from classfold.report.sentences import count
-from classfold.report.svg import number
+from classfold.report.svg import count, number
 from classfold.schedule import AUTOMATIC, GuidanceMode, Stage
 
 GUIDANCE = {

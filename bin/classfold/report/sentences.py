@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from classfold.report.gather import ClassResult, Run
 from classfold.report.summary import Row
-from classfold.report.svg import number
+from classfold.report.svg import count, number
 
-# Outside this range of enclosed over expected volume the contour deserves a look.
-PLAUSIBLE_VOLUME_RATIO = (0.4, 2.0)
 DEMONSTRATION = "demonstration"
 HANDS = {"right": "is right", "mirrored": "is wrong", "undecided": "cannot be told"}
-
-
-def count(number_of: int, singular: str, plural: str) -> str:
-    """A number with its noun in the right form."""
-    return f"{number_of} {singular if number_of == 1 else plural}"
 
 
 def headline(run: Run, rows: list[Row]) -> str:
@@ -40,11 +31,6 @@ def outcome(run: Run) -> str:
     return f"{how}: {missing} of {count(n_classes, 'class', 'classes')} without a model"
 
 
-def _sentence(text: str | None) -> str:
-    """A stage's remark as a sentence: capital first, full stop last."""
-    return f"{text[0].upper()}{text[1:].rstrip('.')}." if text else ""
-
-
 def _range(values: list[float]) -> str:
     low, high = f"{min(values):.2f}", f"{max(values):.2f}"
     return low if low == high else f"{low} to {high}"
@@ -53,56 +39,6 @@ def _range(values: list[float]) -> str:
 def is_demonstration(labels: list[str]) -> bool:
     """Whether any model came from weights that are no predictor."""
     return any(DEMONSTRATION in label.lower() for label in labels)
-
-
-def _triple(values: Any) -> str:
-    return " × ".join(number(float(value)) for value in values)
-
-
-def map_sentences(result: ClassResult) -> list[str]:
-    """What PREPARE_MAP read, decided, and on what evidence."""
-    record, source = result.map, result.map.get("source") or {}
-    said = []
-    if result.population is not None:
-        said.append(f"The class holds {100 * result.population:.1f} % of the particles.")
-    if source:
-        shape = _triple(reversed(source["shape_zyx"]))
-        voxel = _triple(source["voxel_size_angstrom_xyz"])
-        said.append(
-            f"Read {record['source_map']}: {shape} voxels (x, y, z) of {voxel} Å, axes in the order "
-            f"{source.get('axis_order', 'xyz')}, MRC mode {source.get('mode')}."
-        )
-    said.append(
-        f"Worked on {_triple(reversed(record['shape_zyx']))} voxels of {number(record['voxel_size_angstrom'])} Å "
-        f"around the density, for a resolution of {number(record['resolution_angstrom'])} Å"
-        + (f"; {record['resampling']}." if record.get("resampling") else ".")
-    )
-    by_user = record.get("threshold_method") == "user"
-    how = "as the samplesheet asked" if by_user else f"found by the method “{record.get('threshold_method')}”"
-    said.append(
-        f"Threshold {number(record['threshold'])}, {how}. {_sentence(record.get('threshold_evidence'))}".strip()
-    )
-    said += _volume_sentences(record)
-    said.append(
-        f"Kept {count(int(record.get('n_components_kept', 0)), 'connected piece', 'connected pieces')} "
-        "of density, "
-        f"removed {count(int(record.get('n_components_removed', 0)), 'speck', 'specks')} of dust."
-    )
-    said.append(f"{count(int(record['n_cloud_points']), 'point stands', 'points stand')} for the map's global shape.")
-    return said
-
-
-def _volume_sentences(record: dict[str, Any]) -> list[str]:
-    enclosed, expected = record.get("enclosed_volume_angstrom3"), record.get("expected_volume_angstrom3")
-    if not enclosed or not expected:
-        return []
-    ratio = enclosed / expected
-    low, high = PLAUSIBLE_VOLUME_RATIO
-    verdict = "as it should be" if low <= ratio <= high else "look at the contour: that is far from 1"
-    return [
-        f"The contour encloses {number(enclosed)} Å³, {ratio:.2f} times what the sequence's mass fills "
-        f"({number(expected)} Å³): {verdict}."
-    ]
 
 
 def docking_sentences(result: ClassResult) -> list[str]:

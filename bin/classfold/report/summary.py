@@ -13,6 +13,7 @@ import pandas as pd
 from classfold import __version__
 from classfold.records import write_json
 from classfold.report.gather import ClassResult, Run, TargetResult
+from classfold.scores.table import SCORES
 
 Row = dict[str, Any]
 
@@ -49,7 +50,7 @@ def n_warnings(target: TargetResult, result: ClassResult) -> int:
     return len(target.warnings) + len(result.warnings)
 
 
-COLUMNS = (
+_RUN_COLUMNS = (
     Column("target", "name of the target", lambda target, _: target.name),
     Column("class", "name of the class", lambda _, result: result.name),
     Column(
@@ -93,14 +94,19 @@ COLUMNS = (
         "C-alpha RMSD of the docked unguided model to the known structure, not superposed",
         _from("models", "reference", "unguided_ca_rmsd_angstrom"),
     ),
-    Column("resolution_angstrom", "resolution given for the map", _from("map", "resolution_angstrom")),
+    Column("resolution_angstrom", "resolution on which the map was worked", _from("map", "resolution_angstrom")),
+    Column(
+        "resolution_method",
+        "where it comes from: samplesheet, half maps, or an estimate from the map alone",
+        _from("map", "resolution_method"),
+    ),
     Column("voxel_size_angstrom", "voxel size of the prepared map", _from("map", "voxel_size_angstrom")),
     Column("threshold", "contour of the molecule, in the map's own units", _from("map", "threshold")),
     Column("threshold_method", "how the contour was found", _from("map", "threshold_method")),
     Column("enclosed_volume_angstrom3", "volume inside the contour", _from("map", "enclosed_volume_angstrom3")),
     Column(
         "expected_volume_angstrom3",
-        "volume that the sequence's mass fills at 1.21 cubic angstrom per dalton",
+        "volume within a contour around the sequence's mass, 1.21 cubic angstrom per dalton and 3 % for every angstrom",
         _from("map", "expected_volume_angstrom3"),
     ),
     Column("docking_score", "score of the best rigid-body pose", _from("docking", "score")),
@@ -122,6 +128,12 @@ COLUMNS = (
     Column("weights_label", "which weights made the models", _from("samples", "weights_label")),
     Column("seed", "seed of the samples' map stage", _from("map", "seed")),
     Column("n_warnings", "warnings of all stages, see the report", n_warnings),
+)
+# All scores of the best model, but those that have a column above.
+COLUMNS = _RUN_COLUMNS + tuple(
+    Column(score.name, f"best model: {score.meaning}", _from("models", "scores", score.name))
+    for score in SCORES
+    if score.name not in {column.name for column in _RUN_COLUMNS}
 )
 
 

@@ -70,6 +70,11 @@ def number(value: float) -> str:
     return f"{value:.2e}"
 
 
+def count(number_of: int, singular: str, plural: str) -> str:
+    """A number with its noun in the right form."""
+    return f"{number_of} {singular if number_of == 1 else plural}"
+
+
 def polyline(frame: Frame, points: Points, css: str) -> Markup:
     """A line through data points; it breaks where a value is not finite."""
     parts: list[list[str]] = [[]]

@@ -16,6 +16,7 @@ from classfold import __version__
 from classfold.report.gather import ClassResult, Comparison, Run
 from classfold.report.summary import Row
 from classfold.report.svg import number
+from classfold.scores.table import BY_NAME, SCORES
 
 N_SHADES = 6
 PACKAGES = ("boltz", "torch", "numpy", "gemmi", "geomloss", "scikit-learn")
@@ -133,19 +134,19 @@ def overview_table(run: Run, rows: list[Row]) -> Table:
     return Table(heads, drawn, sortable=len(drawn) > 1)
 
 
+def _score_heads(*names: str) -> dict[str, tuple[Head, int | None]]:
+    scores = (BY_NAME[name] for name in names)
+    return {score.name: (Head(score.title, explained=score.explained), score.digits) for score in scores}
+
+
+# What decides the order, and what makes a sample suspicious; all other scores are in scores.csv.
 RANKING_HEADS = {
     "rank": (Head("Rank", explained="score"), 0),
     "sample": (Head("Sample"), 0),
     "replicate": (Head("Replicate"), 0),
     "score": (Head("Score", explained="score"), 3),
-    "cc_mask": (Head("CC_mask", explained="cc-mask"), 3),
-    "clashes": (Head("Clashes", explained="clashes"), 0),
-    "clashscore": (Head("Clashscore", explained="clashes"), 1),
-    "ca_outliers": (Head("Cα outliers", explained="ca-outliers"), 0),
-    "confidence": (Head("Confidence", explained="confidence"), 2),
-    "l_amino_acids": (Head("L-amino acids", explained="hand"), 2),
-    "right_handed_helix": (Head("Right-handed", explained="hand"), 2),
-    "inside_map": (Head("Inside the map", explained="inside"), 2),
+    **_score_heads("cc_mask", "clashes", "clashscore", "ca_outliers", "confidence"),
+    **_score_heads("l_amino_acids", "right_handed_helix", "inside_map"),
     "status": (Head("Status", numeric=False), None),
     "reason": (Head("Reason", numeric=False), None),
     "reference_ca_rmsd_angstrom": (Head("Cα RMSD to known, Å", explained="rmsd"), 2),
@@ -153,13 +154,36 @@ RANKING_HEADS = {
 
 
 def ranking_table(scores: pd.DataFrame, best: int) -> Table:
-    """All samples of a class; empty columns are left out, unknown ones keep their own name."""
-    shown = [name for name in scores.columns if scores[name].replace("", np.nan).notna().any()]
+    """All samples of a class; empty columns and further scores are left out, unknown columns keep their own name."""
+    wanted = [name for name in scores.columns if name in RANKING_HEADS or name not in BY_NAME]
+    shown = [name for name in wanted if scores[name].replace("", np.nan).notna().any()]
     known = {name: RANKING_HEADS.get(name, (Head(name), None)) for name in shown}
     rows = [[_numeric(row[name], known[name][1]) for name in shown] for row in scores.to_dict(orient="records")]
     marked = np.flatnonzero(scores["sample"].to_numpy() == best)
     heads = [head for head, _ in known.values()]
     return Table(heads, rows, sortable=len(rows) > 1, marked=int(marked[0]) if len(marked) else -1)
+
+
+def score_table(models: dict[str, Any] | None) -> Table | None:
+    """Every score of the best model that is defined, beside the unguided one's; None where a record holds none."""
+    values = (models or {}).get("scores", {})
+    unguided = ((models or {}).get("unguided") or {}).get("scores", {})
+    rows = [
+        [
+            Cell(score.title, score.title),
+            _numeric(values[score.name], score.digits),
+            _numeric(unguided.get(score.name), score.digits),
+            Cell(score.unit or None, ""),
+            Cell(score.better or None, ""),
+            Cell(score.meaning, ""),
+            Cell(score.source, ""),
+        ]
+        for score in SCORES
+        if values.get(score.name) is not None
+    ]
+    heads = ("Score", "Best model", "Unguided", "Unit or range", "Better", "What it is", "Source")
+    drawn = [Head(text, numeric=text in ("Best model", "Unguided")) for text in heads]
+    return Table(drawn, rows, sortable=False) if rows else None
 
 
 def stopped_table(samples: dict[str, Any] | None) -> Table | None:
