@@ -13,6 +13,7 @@ PARTIAL, FAILED = 3, 1
 QUICK = ("--samples", "1", "--steps", "16")
 SPECKS = "14.9"
 """A contour so near the map's highest density, 14.94, that only dust lies above it."""
+STUB = '    stub:\n    """\n'
 HEADER = "target,class,map,resolution,sequence,contour\n"
 
 
@@ -34,12 +35,9 @@ def edit(path: Path, old: str, new: str) -> None:
 def partial(new_run) -> tuple:
     """Three classes: a contour that leaves nothing stops PREPARE_MAP, another class cannot be read by SAMPLE_GUIDED."""
     run = new_run(copy=True)
-    edit(
-        run.project / "bin/classfold/class_task.py",
-        '    density_map = read_canonical(map_folder / "map.mrc")\n',
-        '    if key[1] == "sick":\n        raise InputError("the docked model is <of> another molecule")\n'
-        '    density_map = read_canonical(map_folder / "map.mrc")\n',
-    )
+    key = '    key = record["target"], record["class"]\n'
+    fault = '    if key[1] == "sick":\n        raise InputError("the docked model is <of> another molecule")\n'
+    edit(run.project / "bin/classfold/class_task.py", key, key + fault)
     rows = row("closed") + row("sick", density_map="open.mrc") + row("unlit", SPECKS)
     (run.folder / "sheet.csv").write_text(HEADER + rows)
     return run, run.start("-profile", "test", "--input", "sheet.csv", *QUICK)
@@ -79,13 +77,16 @@ def test_failures_are_told_to_people(partial) -> None:
 
 
 def test_a_run_without_any_model_has_failed(new_run) -> None:
-    run = new_run()
-    (run.folder / "sheet.csv").write_text(HEADER + row("unlit", SPECKS))
-    done = run.start("-profile", "test", "--input", "sheet.csv", *QUICK)
+    """Stubs: none computes, and PREPARE_MAP refuses every map."""
+    run = new_run(copy=True)
+    refusal = "    echo 'prepare_map: the map is empty; give another.' >&2; exit 2\n"
+    edit(run.project / "modules/prepare_map.nf", STUB, STUB + refusal)
+    done = run.start("-profile", "test", "-stub-run")
     assert done.returncode == FAILED
-    assert "Failed: 1 of 1 classes have no model." in done.stderr
-    assert "adk.unlit, PREPARE_MAP: Above the threshold the map holds nothing but" in done.stderr
+    assert "Failed: 2 of 2 classes have no model." in done.stderr
+    assert "adk.open, PREPARE_MAP: the map is empty; give another." in done.stderr
     assert outcome(run)["status"] == "failed"
+    assert {(told["class"], told["attempts"]) for told in outcome(run)["failures"]} == {("closed", 1), ("open", 1)}
     assert not (run.folder / "results/report.html").exists()
 
 
@@ -94,12 +95,11 @@ def struck(new_run):
     """A project whose stages (stubs: none computes) die as on a cluster."""
     run = new_run(copy=True)
     modules = run.project / "modules"
-    stub = '    stub:\n    """\n'
     # Killed for memory twice; then it gets through.
     batch, memory = "${Failures.batchSize(task, params.batch_size)}", "${task.memory.toGiga()}"
     tries = f"    echo batch {batch} memory {memory} >> $workflow.launchDir/tries\n"
-    edit(modules / "sample_guided.nf", stub, stub + tries + "    [ ${task.attempt} = 3 ] || exit 137\n")
-    edit(modules / "prepare_map.nf", stub, stub + "    [ $class_name = closed ] || exit 140\n")
+    edit(modules / "sample_guided.nf", STUB, STUB + tries + "    [ ${task.attempt} = 3 ] || exit 137\n")
+    edit(modules / "prepare_map.nf", STUB, STUB + "    [ $class_name = closed ] || exit 140\n")
     return run
 
 
