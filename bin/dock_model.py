@@ -13,11 +13,14 @@ poses fit as well; and from the docked model whether the pixel size is right, an
 What is doubtful is a warning, not an error. With --fix-hand on, a map of the wrong hand is flipped, and the
 model lies in the flipped map.
 
+Unguided models that fit badly as a whole are docked in parts as well, within the reach of the chain; where that
+fits better, half of the samples begin at the parts put together.
+
 A map's sharpness is brought to that of the docked model's density: one factor for each spatial frequency, up to
 the resolution. The density guides samples in this form; what is measured on the map stays with the map as it is.
 
-Writes docked.cif (the model's own atoms, moved), matched.mrc and spectra.csv (sharpness), and docking.json (poses
-y = R x + t, scores, warnings).
+Writes docked.cif (the model's own atoms, moved), assembled.cif (the same, part by part) where it fits better,
+matched.mrc and spectra.csv (sharpness), and docking.json (poses y = R x + t, scores, warnings).
 
 \b
 Example:
@@ -31,6 +34,7 @@ from pathlib import Path
 import click
 import torch
 
+from classfold.assembled_docking import assemble, assembly_notes, assembly_record
 from classfold.class_map import ClassMap
 from classfold.docked_models import Docked, atomic_numbers, best_mirror, dock_models, in_other_hand, verdict_of
 from classfold.docking_doubts import content_doubts, hand_doubts, pose_doubts, scale_doubts
@@ -119,6 +123,12 @@ def check_content(best: Docked, given: ClassMap, device: str) -> tuple[Explained
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
 @click.option("--fix-hand", type=click.Choice(["on", "off"]), default="off", help="Flip a map of the wrong hand.")
 @click.option(
+    "--assembled-start",
+    type=click.Choice(["auto", "off"]),
+    default="auto",
+    help="auto: dock unguided models that fit badly in parts as well.",
+)
+@click.option(
     "--flipped-map", type=click.Path(path_type=Path), help="Folder to write the flipped map to, if it is flipped."
 )
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
@@ -130,6 +140,7 @@ def main(
     seed: int,
     device: str,
     fix_hand: str,
+    assembled_start: str,
     flipped_map: Path | None,
     output: Path,
 ) -> None:
@@ -146,25 +157,35 @@ def main(
     warnings += hand_doubts(of_given, docked[0].poses, best_mirror(docked), flips)
     # What the map holds is judged in the hand in which the molecule is found.
     true_docked = in_other_hand(docked, given.plane_z_angstrom) if is_mirrored else docked
-    shares, size = check_content(true_docked[0], given.flipped() if is_mirrored else given, device)
+    true_map = given.flipped() if is_mirrored else given
+    shares, size = check_content(true_docked[0], true_map, device)
     if flips and flipped_map is not None:
         flip_map_folder(map_folder, flipped_map, warnings[-1])
         docked = true_docked
     verdict = verdict_of(docked, given.resolution_angstrom)
-    warnings += pose_doubts(verdict, docked[0].poses, best_mirror(docked))
-    if verdict.found:
+    in_parts = None
+    if embedding is not None and assembled_start == "auto" and (flips or not is_mirrored):
+        in_parts = assemble(docked, true_map, seed, device)
+    if in_parts is not None:
+        # What is doubtful about the whole is that it does not fit.
+        warnings += assembly_notes(in_parts, docked[0].poses[0].score)
+    else:
+        warnings += pose_doubts(verdict, docked[0].poses, best_mirror(docked))
+    if verdict.found and in_parts is None:
         warnings += content_doubts(shares) + scale_doubts(size)
     record = {
         "target": given.record["target"],
         "class": given.record["class"],
         **pose_record(docked, verdict, of_given),
         **content_record(shares, size),
+        "assembly": assembly_record(in_parts),
         "flipped": flips,
         "seed": seed,
         "device": device,
         "warnings": warnings,
     }
-    write_docking(output, docked[0], given.flipped() if flips else given, record)
+    lies_in = given.flipped() if flips else given
+    write_docking(output, docked[0], in_parts and in_parts.assembly, lies_in, record)
     click.echo(
         f"{record['target']}, class {record['class']}: {record['model']} docked, score {record['score']:.3f}, "
         f"margin {record['margin']:.2f}, hand {of_given.hand} by {of_given.hand_lead:.1f} standard errors"

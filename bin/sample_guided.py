@@ -73,6 +73,12 @@ from classfold.target_run import SamplingOptions, TargetRun, load_run
     default="auto",
     help="Guide by the map that is as sharp as the docked model. auto: unless the guidance is published.",
 )
+@click.option(
+    "--assembled-start",
+    type=click.Choice(["auto", "off"]),
+    default="auto",
+    help="auto: half of the samples begin at the assembled model, if there is one, unless the guidance is published.",
+)
 @click.option("--steering", type=click.Choice(["on", "off"]), default="off", help="Resample by the map's likelihood.")
 @click.option(
     "--physical-guidance", type=click.Choice(["on", "off"]), default="off", help="Correct by Boltz's own potentials."
@@ -134,6 +140,7 @@ def sampling_options(
     guidance: str,
     early_stop: str,
     match_sharpness: str,
+    assembled_start: str,
     steering: str,
     physical_guidance: str,
     precision: Matmul,
@@ -153,6 +160,7 @@ def sampling_options(
         batch_size=batch_size,
         precision=Precision(precision, compiles == "on"),
         match_sharpness=matches,
+        assembled_start=assembled_start == "auto" and mode is not GuidanceMode.PUBLISHED,
     )
 
 

@@ -13,7 +13,7 @@ process DOCK_MODEL {
     script:
     def model = initial_model ? "--initial-model $initial_model" : "--embedding $embedding"
     """
-    dock_model.py --map $map $model --sequence $sequence ${Options.join(params, ['seed', 'device', 'fix_hand'])} \\
+    dock_model.py --map $map $model --sequence $sequence ${Options.join(params, ['seed', 'device', 'fix_hand', 'assembled_start'])} \\
         --flipped-map flipped/${target}.${class_name}.map --output ${target}.${class_name}.docking
     """
 

@@ -41,10 +41,14 @@ class ClassTask:
     """(n_atoms,) 1 for the atoms that the docked model has."""
     is_matched: bool = False
     """Whether the target map is the one that was made as sharp as the docked model."""
+    assembled: Tensor | None = None
+    """(n_atoms, 3) model in Å in the map's frame whose parts were docked one by one, where that fits better."""
 
     def place(self, sample: int) -> Tensor:
         """(n_atoms, 3) where a sample, counted from 0, begins: the samples take turns among the poses."""
-        return self.docked[sample % len(self.docked)]
+        # Where every other sample begins at the assembled model, those between take the turns.
+        turn = sample if self.assembled is None else sample // 2
+        return self.docked[turn % len(self.docked)]
 
 
 def read_class(
@@ -87,6 +91,7 @@ def read_class(
         docked=docked,
         docked_atoms=docked_atoms,
         is_matched=is_matched,
+        assembled=_read_assembled(docking_folder / "assembled.cif", topology, atom_mask),
     )
 
 
@@ -120,3 +125,18 @@ def _read_docked(
     has_atom = torch.zeros_like(atom_mask)
     has_atom[ours] = 1.0
     return reference, has_atom
+
+
+def _read_assembled(path: Path, topology: Topology, atom_mask: Tensor) -> Tensor | None:
+    """The assembled model (n_atoms, 3), padding at its centre, or None where there is none."""
+    if not path.is_file():
+        return None
+    model = read_model(path)
+    ours, theirs = match_atoms(topology, model)
+    if len(ours) < topology.n_atoms:
+        raise InputError(f"{path} has {len(ours)} of the {topology.n_atoms} atoms of {topology.target}; dock it again")
+    # Samples are centred with their padding.
+    coordinates = torch.from_numpy(model.coordinates[theirs]).to(atom_mask)
+    assembled = coordinates.mean(dim=0).repeat(len(atom_mask), 1)
+    assembled[ours] = coordinates
+    return assembled

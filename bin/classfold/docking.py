@@ -17,6 +17,7 @@ where the outline does not, so that each pose is refined and scored at 4 Å or t
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -95,16 +96,24 @@ def splat(points: Tensor, weights: Tensor, grid: Grid) -> Tensor:
     return density.view(len(points), n_z, n_y, n_x)
 
 
-def search(model: RigidModel, field: Field, rotations: Tensor) -> tuple[Poses, Tensor]:
+def search(
+    model: RigidModel,
+    field: Field,
+    rotations: Tensor,
+    allows: Callable[[Tensor, Grid], Tensor] | None = None,
+) -> tuple[Poses, Tensor]:
     """Best translation of each rotation ``(k, 3, 3)`` and its overlap ``(k,)``.
 
-    The overlap at all translations is ``F^-1(conj(F(model)) F(map))``.
+    The overlap at all translations is ``F^-1(conj(F(model)) F(map))``. ``allows`` says to which voxels rotated models
+    may be moved, (b, z, y, x); a rotation with none has an overlap of minus infinity.
     """
     target = torch.fft.rfftn(field.values)
     found = []
     for batch in rotations.split(max(1, VALUES_PER_BATCH // field.values.numel())):
         model_transform = torch.fft.rfftn(splat(model.points @ batch.mT, model.weights, field.grid), dim=(1, 2, 3))
         overlaps = torch.fft.irfftn(model_transform.conj() * target, s=field.grid.shape_zyx, dim=(1, 2, 3))
+        if allows is not None:
+            overlaps = overlaps.masked_fill(~allows(batch, field.grid), -torch.inf)
         found.append(overlaps.flatten(1).max(1))
     index = torch.cat([best.indices for best in found])
     _, n_y, n_x = field.grid.shape_zyx

@@ -1,4 +1,4 @@
-"""What DOCK_MODEL leaves: docked.cif, the map as sharp as the docked model, and docking.json."""
+"""What DOCK_MODEL leaves: docked.cif, assembled.cif, the map as sharp as the docked model, and docking.json."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from classfold.assembly import Assembly
 from classfold.class_map import ClassMap
 from classfold.docked_models import Docked, atomic_numbers, best_mirror
 from classfold.docking import Pose, relative_margin
@@ -56,15 +57,22 @@ def _scores(pose: Pose) -> dict[str, float]:
     return {"score": pose.score, "detail": pose.detail}
 
 
-def write_docking(folder: Path, best: Docked, class_map: ClassMap, record: Mapping[str, Any]) -> None:
-    """Write docked.cif, matched.mrc and spectra.csv of the map that the model lies in and, last, docking.json."""
+def write_docking(
+    folder: Path, best: Docked, assembly: Assembly | None, class_map: ClassMap, record: Mapping[str, Any]
+) -> None:
+    """Write the models, the map that they lie in as sharp as they are and, last, docking.json."""
     folder.mkdir(parents=True, exist_ok=True)
     # An older record beside a newer model would make a broken run look complete.
-    (folder / "docking.json").unlink(missing_ok=True)
+    for name in ("docking.json", "assembled.cif"):
+        (folder / name).unlink(missing_ok=True)
     facts = {"model": best.path.name, "map": str(class_map.record["source_map"]), "score": f"{record['score']:.4f}"}
     write_moved(best.path, folder / "docked.cif", best.poses[0], facts)
+    if assembly is not None:
+        facts["score"] = f"{assembly.score:.4f}"
+        write_moved(best.path, folder / "assembled.cif", assembly, facts)
     if not math.isfinite(record["score"]) or not len(read_model(folder / "docked.cif").coordinates):
         raise RuntimeError(f"{folder / 'docked.cif'} is not a docked model")
+    coordinates = best.coordinates if assembly is None else assembly.apply(best.model.coordinates)
     density_map, resolution = class_map.density_map, class_map.resolution_angstrom
-    sharpness = match_sharpness(density_map, best.coordinates, atomic_numbers(best.model), resolution, folder)
+    sharpness = match_sharpness(density_map, coordinates, atomic_numbers(best.model), resolution, folder)
     write_json({**record, "sharpness": sharpness}, folder / "docking.json")

@@ -22,9 +22,9 @@ from .prior import Confidence
 from .pseudo_atoms import halves_of_residues
 from .published_energy import PublishedGlobalEnergy
 from .random_draws import SampleStreams
-from .sampler import Frame, NoiseStep, sample
+from .sampler import Frame, NoiseStep, State, sample
 from .sampling_record import LossLog
-from .schedule import GuidanceMode
+from .schedule import GuidanceMode, Start
 from .target_run import TargetRun
 
 
@@ -39,6 +39,9 @@ def make_energies(run: TargetRun, tasks: Sequence[ClassTask]) -> Energies:
         return Energies(published, local, torch.full_like(weights, 1 / len(weights)), modes)
     global_ = GlobalEnergy([task.cloud for task in tasks], halves_of_residues(run.topology, device))
     return Energies(global_, local, weights / weights.sum(), modes)
+
+ASSEMBLED_SIGMA_ANGSTROM = 8.0
+"""Most noise that a sample starts with at an assembled model: enough to mend its seams, not to lose its shape."""
 
 
 class GuidedSampler:
@@ -59,6 +62,9 @@ class GuidedSampler:
         self.seeds = sample_seeds(run.record.seed, run.record.samples, run.record.replicates)
         self.correct = run.prior.physical_guide(run.record.steps) if run.options.physics else None
         self.checkpoints = run.options.selection.checkpoints(run.schedule)
+        # After the others' first step, which brings them into the frame in which these begin.
+        later = self.process.steps[run.schedule.warm_up + 1 :]
+        self.assembled_step = next(step for step in later if step.sigma <= ASSEMBLED_SIGMA_ANGSTROM)
         self.log = LossLog(run.topology.target, [task.name for task in tasks], run.record.steps)
         self.histories = [ClassHistory() for _ in tasks]
         self.footprint = self._footprint()
@@ -69,19 +75,35 @@ class GuidedSampler:
 
     def sample(self) -> list[Particle]:
         """Take all samples of all classes from the end of the warm-up to the end; returns those that were finished."""
-        schedule, warm = self.run.schedule, self.run.warm_up
         particles = [
-            Particle(index, number, row(warm, number), self.run.new_course(task.target_map.resolution_angstrom))
-            for index, task in enumerate(self.tasks)
-            for number in range(len(self.seeds))
+            self.begin(index, number) for index in range(len(self.tasks)) for number in range(len(self.seeds))
         ]
-        ends = [schedule.warm_up, *(step + 1 for step in self.checkpoints), schedule.steps]
+        starts = {particle.first_step for particle in particles}
+        ends = sorted({*starts, *(step + 1 for step in self.checkpoints), self.run.schedule.steps})
         for first, end in pairwise(ends):
-            self._advance(particles, self.process.steps[first:end])
+            going = [particle for particle in particles if particle.first_step <= first]
+            waiting = [particle for particle in particles if particle.first_step > first]
+            self._advance(going, self.process.steps[first:end])
             if end - 1 in self.checkpoints:
-                judged = [self._judge(task, particles, end - 1) for task in range(len(self.tasks))]
-                particles = [particle for going_on in judged for particle in going_on]
+                # Each start by itself: both come to the end, where they are compared.
+                groups = [(task, start) for task in range(len(self.tasks)) for start in Start]
+                judged = [self._judge(*group, going, end - 1) for group in groups]
+                going = [particle for group in judged for particle in group]
+            particles = sorted(going + waiting, key=lambda particle: (particle.task, particle.sample))
         return particles
+
+    def begin(self, index: int, number: int) -> Particle:
+        """A sample of a class at its start: the end of the warm-up or, for every other one, the assembled model."""
+        task, warm = self.tasks[index], row(self.run.warm_up, number)
+        course = self.run.new_course(task.target_map.resolution_angstrom)
+        if task.assembled is None or not self.run.options.assembled_start or number % 2:
+            return Particle(index, number, warm, course, Start.DOCKED, self.run.schedule.warm_up)
+        step = self.assembled_step
+        noise = SampleStreams([self.seeds[number]], len(self.run.prior.atom_mask), torch.device("cpu")).initial()
+        coordinates = task.assembled.cpu() + step.sigma * noise
+        return Particle(
+            index, number, State(coordinates, warm.memory, in_map_frame=True), course, Start.ASSEMBLED, step.index
+        )
 
     def _footprint(self) -> Footprint:
         """Memory that a batch is expected to take."""
@@ -145,10 +167,12 @@ class GuidedSampler:
         for index, particle in enumerate(particles):
             particle.confidence = Confidence(*(value[index : index + 1].cpu() for value in vars(confidence).values()))
 
-    def _judge(self, index: int, particles: list[Particle], step: int) -> list[Particle]:
-        """Stop or resample the particles of one class after a step; returns those that go on."""
+    def _judge(self, index: int, start: Start, particles: list[Particle], step: int) -> list[Particle]:
+        """Stop or resample the particles of one class and one start after a step; returns those that go on."""
         task, history, selection = self.tasks[index], self.histories[index], self.run.options.selection
-        particles = [particle for particle in particles if particle.task == index]
+        particles = [particle for particle in particles if (particle.task, particle.start) == (index, start)]
+        if not particles:
+            return []
         if selection.early_stop:
             particles = stop_worse_half(particles, step, history)
         if selection.steering:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import gemmi
 import numpy as np
 
-from classfold.docking import Pose
 from classfold.errors import InputError
 
 # What is said in these about a crystal, its axes or copies of the molecule is no longer true after a move.
@@ -27,6 +27,14 @@ _LEFT_OUT = (
 _POSITION = ("Cartn_x", "Cartn_y", "Cartn_z")
 
 
+class Move(Protocol):
+    """A pose of the whole, or of its parts."""
+
+    def apply(self, coordinates: np.ndarray) -> np.ndarray:
+        """Coordinates ``(n_atoms, 3)`` in Å moved."""
+        ...
+
+
 def _document(path: Path) -> gemmi.cif.Document:
     """The file as mmCIF: as it stands, or made from a PDB file."""
     structure = gemmi.read_structure(str(path))
@@ -36,15 +44,15 @@ def _document(path: Path) -> gemmi.cif.Document:
     return structure.make_mmcif_document()
 
 
-def write_moved(source: Path, path: Path, pose: Pose, facts: Mapping[str, str]) -> None:
-    """Write the first model of an mmCIF or PDB file, moved by a pose, as mmCIF.
+def write_moved(source: Path, path: Path, move: Move, facts: Mapping[str, str]) -> None:
+    """Write the first model of an mmCIF or PDB file, moved, as mmCIF.
 
     Parameters
     ----------
     source, path : Path
-    pose : Pose
+    move : Move
     facts : mapping of str to str
-        What the pose is and where it comes from, for the category ``_classfold_docking``.
+        What the move is and where it comes from, for the category ``_classfold_docking``.
 
     Raises
     ------
@@ -70,7 +78,7 @@ def write_moved(source: Path, path: Path, pose: Pose, facts: Mapping[str, str]) 
             if sites[i][3] != first:
                 sites.remove_row(i)
     coordinates = np.array([[gemmi.cif.as_number(row[k]) for k in range(3)] for row in sites])
-    for row, moved in zip(sites, pose.apply(coordinates), strict=True):
+    for row, moved in zip(sites, move.apply(coordinates), strict=True):
         for k in range(3):
             row[k] = f"{moved[k]:.3f}"
     for name, value in facts.items():

@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from .course import Course
 from .population import Stopped, better_half, log_likelihood, resampled, tempered_weights
 from .prior import Confidence
 from .sampler import State
+from .schedule import Start
 
 
 @dataclass
@@ -28,6 +30,9 @@ class Particle:
     state: State
     """Of one row, on the CPU."""
     course: Course
+    start: Start
+    first_step: int
+    """The first guided step that it takes."""
     fit: float = float("nan")
     """Correlation with the map when it was last judged."""
     log_likelihood: float = 0.0
@@ -40,7 +45,14 @@ class ClassHistory:
     """What happened to the samples of one class."""
 
     stopped: list[Stopped] = field(default_factory=list)
-    resamplings: list[dict[str, object]] = field(default_factory=list)
+    resamplings: list[dict[str, Any]] = field(default_factory=list)
+
+    def note_resampling(self, step: int, samples: list[int], continued_from: list[int]) -> None:
+        """Note which sample went on from which after a step; samples of several starts come one after the other."""
+        if not self.resamplings or self.resamplings[-1]["step"] != step:
+            self.resamplings.append({"step": step, "samples": [], "continued_from": []})
+        self.resamplings[-1]["samples"] += samples
+        self.resamplings[-1]["continued_from"] += continued_from
 
 
 def stop_worse_half(particles: list[Particle], step: int, history: ClassHistory) -> list[Particle]:
@@ -77,13 +89,8 @@ def resample(
     ancestors = resampled(weights, seed)
     for particle, likelihood in zip(particles, now.tolist(), strict=True):
         particle.log_likelihood = likelihood
-    history.resamplings.append(
-        {
-            "step": seed[-1],
-            "samples": [particle.sample + 1 for particle in particles],
-            "continued_from": [particles[ancestor].sample + 1 for ancestor in ancestors],
-        }
-    )
+    numbers = [particle.sample + 1 for particle in particles]
+    history.note_resampling(seed[-1], numbers, [numbers[ancestor] for ancestor in ancestors])
     following = [copy.deepcopy(particles[ancestor]) for ancestor in ancestors]
     for particle, place in zip(following, particles, strict=True):
         particle.sample = place.sample

@@ -160,6 +160,18 @@ def ascend(model: RigidModel, poses: Poses, field: Field, steps_angstrom: Tensor
     return moved(moves), overlaps(moves)
 
 
+def summed_density(points: Tensor, weights: Tensor, resolution_angstrom: float, grid: Grid) -> Tensor:
+    """Density ``(z, y, x)`` of one model ``(n, 3)`` on a grid, a portion of the atoms after the other."""
+    n_z, n_y, _ = grid.shape_zyx
+    # The simulation holds a plane of the grid for each atom at once.
+    portion = max(1, VALUES_PER_PORTION // (n_z * n_y))
+    parts = zip(points.split(portion), weights.split(portion), strict=True)
+    return sum(
+        (simulate_density(some[None], theirs, resolution_angstrom, grid)[0] for some, theirs in parts),
+        start=points.new_zeros(grid.shape_zyx),
+    )
+
+
 def model_density(model: RigidModel, resolution_angstrom: float, spacing_angstrom: float) -> tuple[Tensor, Tensor]:
     """Sample points ``(m, 3)`` inside the model's mask, in its own frame, and its density ``(m,)`` there."""
     reach = 4 * gaussian_sigma(resolution_angstrom)
@@ -167,13 +179,7 @@ def model_density(model: RigidModel, resolution_angstrom: float, spacing_angstro
     n_x, n_y, n_z = (int(n) + 1 for n in ((high - low) / spacing_angstrom).ceil())
     x, y, z = (float(value) for value in low)
     grid = Grid((n_z, n_y, n_x), spacing_angstrom, (x, y, z))
-    # Atoms by the portion: the simulation holds a plane of the grid for each atom at once.
-    portion = max(1, VALUES_PER_PORTION // (n_z * n_y))
-    parts = zip(model.points.split(portion), model.weights.split(portion), strict=True)
-    density = sum(
-        (simulate_density(points[None], weights, resolution_angstrom, grid)[0] for points, weights in parts),
-        start=model.points.new_zeros(grid.shape_zyx),
-    )
+    density = summed_density(model.points, model.weights, resolution_angstrom, grid)
     inside = torch.nonzero(density > MASK_DENSITY_SHARE * density.max())
     return low + inside.flip(-1) * spacing_angstrom, density[inside.unbind(-1)]
 

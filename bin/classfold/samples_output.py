@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
@@ -54,6 +55,12 @@ def memory_record(sampler: GuidedSampler) -> dict[str, int]:
     }
 
 
+def sample_record(sampler: GuidedSampler, particle: Particle) -> dict[str, Any]:
+    """Number and seed of a sample, and where it began."""
+    seed = asdict(sampler.seeds[particle.sample])
+    return {"sample": particle.sample + 1, **seed, "start": str(particle.start), "first_step": particle.first_step}
+
+
 def write_samples(
     sampler: GuidedSampler, index: int, finished: Sequence[Particle], seconds: float, folder: Path
 ) -> None:
@@ -84,7 +91,7 @@ def write_samples(
         "target": run.topology.target,
         "class": task.name,
         "n_samples": len(sampler.seeds),
-        "samples": [{"sample": each.sample + 1, **asdict(sampler.seeds[each.sample])} for each in particles],
+        "samples": [sample_record(sampler, each) for each in particles],
         "stopped": [stopped._asdict() for stopped in history.stopped],
         "resamplings": history.resamplings,
         "schedule": {name.rstrip("_"): value for name, value in asdict(run.schedule).items()},

@@ -31,6 +31,15 @@ class Stage(StrEnum):
         return self in (Stage.GLOBAL, Stage.LOCAL)
 
 
+class Start(StrEnum):
+    """Where a sample's guided steps begin."""
+
+    DOCKED = "docked"
+    """At the end of the warm-up, placed where the docked model is."""
+    ASSEMBLED = "assembled"
+    """Later and with less noise, at the model whose parts were docked one by one."""
+
+
 class GuidanceMode(StrEnum):
     """Where the gradient is taken, and how far a sample is corrected."""
 

@@ -34,6 +34,8 @@ class SamplingOptions:
     precision: Precision = EXACT
     match_sharpness: bool = False
     """Whether the density that guides is as sharp as the docked model's."""
+    assembled_start: bool = True
+    """Whether every other sample of a class that has an assembled model begins there."""
 
 
 @dataclass(frozen=True)

@@ -215,3 +215,33 @@ def test_bad_choices_of_models_are_refused(root, tmp_path):
     broken = run(root, "no", "--initial-model", str(tmp_path / "broken.cif"))
     assert isinstance(broken.exception, InputError)
     assert not (root / "no").exists()
+
+
+@pytest.fixture(scope="module")
+def closed_only(root, adk_topology, adk_closed) -> Path:
+    """An embedding whose only unguided model is of the other conformation than the map."""
+    (root / "closed.embedding/unguided").mkdir(parents=True)
+    write_model(root / "closed.embedding/unguided/model_001.cif", adk_topology, adk_closed, title="unguided")
+    return root / "closed.embedding"
+
+
+def test_a_model_that_does_not_fit_as_a_whole_is_put_together_from_its_parts(root, closed_only, placed):
+    outcome = run(root, "parts", "--embedding", str(closed_only))
+    assert outcome.exit_code == 0, outcome.output
+    record = json.loads((root / "parts/docking.json").read_text())
+    whole, parts = (read_model(root / f"parts/{name}.cif").coordinates for name in ("docked", "assembled"))
+    assert np.sqrt(((whole - placed) ** 2).sum(1).mean()) > 5
+    assert np.sqrt(((parts - placed) ** 2).sum(1).mean()) < 2.5
+    assert record["assembly"]["score"] > record["score"] + 0.1
+    (said,) = record["warnings"]
+    assert "as a whole the model fits badly" in said and f"warning: {said}" in outcome.output
+    again = run(root, "parts", "--embedding", str(closed_only), "--assembled-start", "off")
+    assert again.exit_code == 0, again.output
+    # What an earlier run left would be taken for this one's.
+    assert not (root / "parts/assembled.cif").exists()
+    assert json.loads((root / "parts/docking.json").read_text())["assembly"] is None
+
+
+def test_only_what_fits_badly_is_taken_apart(root, outcome):
+    assert json.loads((root / "out/docking.json").read_text())["assembly"] is None
+    assert not (root / "out/assembled.cif").exists()

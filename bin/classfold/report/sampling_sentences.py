@@ -8,7 +8,7 @@ from typing import Any
 from classfold.population import LEAST_SAMPLES
 from classfold.report.courses import Courses, read_stopped, replaced_samples
 from classfold.report.svg import count, number
-from classfold.schedule import AUTOMATIC, GuidanceMode, Stage
+from classfold.schedule import AUTOMATIC, GuidanceMode, Stage, Start
 
 GUIDANCE = {
     GuidanceMode.FAST: "the map's pull was computed at the denoised sample, not through the network",
@@ -29,7 +29,7 @@ def sampling_sentences(samples: Mapping[str, Any] | None, courses: Courses | Non
     """
     if samples is None:
         return []
-    said = [_counts(samples), *_steering(samples, courses)]
+    said = [_counts(samples), *_starts(samples), *_steering(samples, courses)]
     if courses is not None:
         said += _stages(samples["schedule"], courses)
     return [*said, _guidance(samples), *_cost(samples)]
@@ -60,6 +60,15 @@ def _counts(samples: Mapping[str, Any]) -> str:
     whether: dict[Any, str] = {True: f"; {LEAST_SAMPLES} of a class always are", False: "; early stopping was off"}
     reason = whether.get(samples.get("early_stop"), "")
     return f"{drawn} and {'finished' if n_drawn == 1 else 'all of them were finished'}{reason}."
+
+
+def _starts(samples: Mapping[str, Any]) -> list[str]:
+    """How many of the finished samples began at the assembled model, and when."""
+    steps = [each["first_step"] for each in samples["samples"] if each.get("start") == Start.ASSEMBLED]
+    if not steps:
+        return []
+    began = f"{count(len(steps), 'finished sample', 'finished samples')} began at step {steps[0]}"
+    return [f"{began} at the model put together from its parts, the others where the docked model is."]
 
 
 def _steering(samples: Mapping[str, Any], courses: Courses | None) -> list[str]:

@@ -59,6 +59,13 @@ def docking_sentences(result: ClassResult) -> list[str]:
         said.append(f"The map's hand {HANDS[record['hand']]} ({lead}).")
     if record.get("flipped"):
         said.append("The map was flipped along z; the models lie in the flipped map.")
+    if record.get("assembly"):
+        parts = record["assembly"]["parts"]
+        named = "; ".join(" and ".join(part["residues"]) for part in parts)
+        said.append(
+            f"As a whole it fits badly; docked in {len(parts)} parts ({named}) it has a score of "
+            f"{number(record['assembly']['score'])}."
+        )
     if "explained_density" in record:
         said.append(
             f"The placed model explains {100 * record['explained_density']:.0f} % of the density above the contour, "
