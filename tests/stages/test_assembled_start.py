@@ -19,8 +19,8 @@ from classfold.target_run import load_run
 
 N_SAMPLES = 6
 CHOICES = {
-    "guidance": "fast", "early_stop": "off", "assembled_start": "auto", "steering": "off", "physical_guidance": "off",
-    "precision": "float32", "compiles": "off", "batch_size": 12,
+    "guidance": "fast", "early_stop": "off", "match_sharpness": "off", "assembled_start": "auto", "steering": "off",
+    "physical_guidance": "off", "precision": "float32", "compiles": "off", "batch_size": 12,
 }  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def sampler(embedded_case, docking) -> GuidedSampler:
     target = load_run(*folders, "cpu", sampling_options(**CHOICES))
     mask = target.prior.atom_mask
     return GuidedSampler(
-        target, [read_class(embedded_case.folder / "small.one.map", docking, target.topology, mask)]
+        target, [read_class(embedded_case.folder / "small.one.map", docking, target.topology, mask, False)]
     )
 
 
@@ -132,7 +132,7 @@ def test_published_guidance_begins_as_published() -> None:
 def test_padding_stands_at_the_centre_of_the_assembled_model(embedded_case, docking) -> None:
     topology = Topology.read(embedded_case.sequence)
     mask = torch.cat([torch.ones(topology.n_atoms), torch.zeros(3)])
-    assembled = read_class(embedded_case.folder / "small.one.map", docking, topology, mask).assembled
+    assembled = read_class(embedded_case.folder / "small.one.map", docking, topology, mask, False).assembled
     expected = torch.from_numpy(read_model(docking / "assembled.cif").coordinates).float()
     torch.testing.assert_close(assembled[:-3], expected)
     torch.testing.assert_close(assembled[-3:], expected.mean(0).expand(3, 3), atol=1e-3, rtol=0)
@@ -147,4 +147,4 @@ def test_an_assembled_model_that_lacks_atoms_is_refused(embedded_case, docking, 
     (broken / "assembled.cif").write_text("".join(lines))
     topology = Topology.read(embedded_case.sequence)
     with pytest.raises(InputError, match="atoms of small"):
-        read_class(embedded_case.folder / "small.one.map", broken, topology, torch.ones(topology.n_atoms))
+        read_class(embedded_case.folder / "small.one.map", broken, topology, torch.ones(topology.n_atoms), False)

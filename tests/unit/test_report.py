@@ -197,6 +197,15 @@ def test_what_is_far_from_the_expected_volume_or_mirrored_is_said(tmp_path):
     assert any("explains 55 % of the density above the contour, and 98 % of its atoms" in sentence for sentence in said)
 
 
+def test_parts_that_were_docked_one_by_one_are_named(tmp_path):
+    parts = [{"residues": ["A 1-29", "A 72-214"]}, {"residues": ["A 30-71"]}]
+    docking = {"model": "m", "score": 0.5, "poses": [], "assembly": {"score": 0.87, "parts": parts}}
+    said = docking_sentences(class_result(folder=tmp_path, docking=docking))
+    assert any("2 parts (A 1-29 and A 72-214; A 30-71) it has a score of 0.87" in sentence for sentence in said)
+    assert len(docking_sentences(class_result(folder=tmp_path, docking=docking | {"assembly": None}))) == len(said) - 1
+
+
+
 MEASURED = {"resolution_by_half_maps_angstrom": 3.9, "half_maps_reach_nyquist": False}
 
 

@@ -247,3 +247,17 @@ def test_the_courses_of_many_samples_are_whole() -> None:
         courses: Courses = read_courses(losses, record, best=sample)
         assert courses.rows["step"].tolist() == list(range(112, 200))
         assert [span.stage for span in courses.spans] == ["global", "local", "relaxation"]
+
+
+def test_the_report_says_how_many_began_at_the_assembled_model() -> None:
+    losses, record, finished = drawn(4, early_stop=False)
+    assert not any("put together" in said for said in sampling_sentences(record, read_courses(losses, record, 1)))
+    for sample in record["samples"]:
+        began = sample["sample"] % 2 == 1
+        sample |= {"start": "assembled" if began else "docked", "first_step": 129 if began else 112}
+    late = losses[(losses["sample"] % 2 == 0) | (losses["step"] >= 129)]
+    courses = read_courses(late, record, 1)
+    said = sampling_sentences(record, courses)
+    assert finished == [1, 2, 3, 4]
+    assert "2 finished samples began at step 129 at the model put together from its parts" in said[1]
+    assert courses.spans[0].first == 129

@@ -1,5 +1,6 @@
 """The samplesheet as text: forms that are accepted, and the sentence for each that is not."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from classfold.errors import InputError
 from classfold.samplesheet import COLUMNS, REQUIRED, read_rows
 
+ROOT = Path(__file__).resolve().parents[2]
 HEADER = "target,class,map,resolution,sequence"
 ROW = "adk,open,maps/open.mrc,4.0,adk.fasta"
 CELLS = {
@@ -99,3 +101,10 @@ def test_all_faults_of_the_header_and_of_lengths_come_at_once(tmp_path):
 def test_what_is_no_sheet_is_refused(tmp_path, content, sentence):
     with pytest.raises(InputError, match=sentence):
         rows_of(tmp_path, content)
+
+
+def test_the_schema_has_the_same_columns():
+    schema = json.loads((ROOT / "assets/samplesheet_schema.json").read_text())["items"]
+    assert sorted(schema["properties"]) == sorted(COLUMNS)
+    assert sorted(schema["required"]) == sorted(REQUIRED)
+    assert "resolution" not in REQUIRED
