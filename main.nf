@@ -23,9 +23,16 @@ def help_or_refuse(declared) {
 }
 
 workflow.onComplete {
+    def outcome = Failures.outcome(workflow.success, workflow.errorMessage)
+    Results.write(file("${params.outdir}/pipeline_info/failures.json"), outcome)
     def summary = file("${params.outdir}/summary.csv")
-    if (workflow.success && summary.exists())
+    if (outcome.status != 'failed' && summary.exists())
         println "\n${Results.table(summary.text)}\n\nReport: ${file("${params.outdir}/report.html")}"
+    if (!workflow.success || outcome.status == 'complete') return
+    def missing = outcome.classes_without_model.size()
+    System.err.println "\n${outcome.status.capitalize()}: $missing of $outcome.n_classes classes have no model.\n  ${outcome.failures*.sentence.join('\n  ')}"
+    // Nextflow itself knows the exit codes 0 and 1 only. It has written everything when the hook runs.
+    if (outcome.status == 'partial') Runtime.runtime.addShutdownHook(new Thread({ Runtime.runtime.halt(Failures.PARTIAL_EXIT_CODE) }))
 }
 
 workflow.onError {

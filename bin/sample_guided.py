@@ -18,14 +18,14 @@ from typing import Any
 
 import click
 
-from classfold.class_task import read_class
+from classfold.class_task import ClassTask, read_class
 from classfold.errors import InputError, run_stage
 from classfold.guided_sampling import GuidedSampler
 from classfold.population import Selection
 from classfold.precision import MATMULS, Matmul, Precision
 from classfold.samples_output import write_samples
 from classfold.schedule import COARSE_ANGSTROM, GuidanceMode
-from classfold.target_run import SamplingOptions, load_run
+from classfold.target_run import SamplingOptions, TargetRun, load_run
 
 
 @click.command(context_settings={"show_default": True}, help=__doc__)
@@ -105,14 +105,35 @@ def main(
     if len(maps) != len(dockings):
         raise InputError(f"{len(maps)} maps and {len(dockings)} dockings; every class needs one of each")
     run = load_run(sequence, embedding, weights, device, sampling_options(**choices))
-    mask = run.prior.atom_mask
-    matches = run.options.match_sharpness
-    tasks = [read_class(*folders, run.topology, mask, matches) for folders in zip(maps, dockings, strict=True)]
+    tasks = read_classes(list(zip(maps, dockings, strict=True)), run, output)
     sampler = GuidedSampler(run, tasks)
     finished = sampler.sample()
     for index, task in enumerate(tasks):
         folder = output / f"{run.topology.target}.{task.name}.samples"
         write_samples(sampler, index, finished, time.monotonic() - started, folder)
+
+
+def read_classes(folders: list[tuple[Path, Path]], run: TargetRun, output: Path) -> list[ClassTask]:
+    """The classes that can be sampled; ``T.C.failure`` says of each other one in a sentence why not.
+
+    Raises
+    ------
+    InputError
+        If none can.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    tasks, mask = [], run.prior.atom_mask
+    for map_folder, docking_folder in folders:
+        try:
+            tasks.append(read_class(map_folder, docking_folder, run.topology, mask, run.options.match_sharpness))
+        except InputError as error:
+            if len(folders) == 1:
+                raise
+            click.echo(f"{map_folder.stem} is left out: {error}", err=True)
+            (output / f"{map_folder.stem}.failure").write_text(f"{error}\n")
+    if not tasks:
+        raise InputError(f"none of {len(folders)} classes of {run.topology.target} can be sampled, see above")
+    return tasks
 
 
 def sampling_options(

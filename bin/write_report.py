@@ -13,6 +13,7 @@ Example:
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +52,26 @@ def read_given(path: Path | None) -> dict[str, Any]:
     help="JSON file of CHECK_INPUT, for what the samplesheet says of the classes: their populations.",
 )
 @click.option(
+    "--failures",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="JSON file of the pipeline that says which classes have no model, and why.",
+)
+@click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
     help="Folder for report.html, summary.csv and summary.json.",
 )
-def main(folder: Path, parameters: Path | None, output: Path, samplesheet: Path | None = None) -> None:
+def main(
+    folder: Path,
+    parameters: Path | None,
+    output: Path,
+    samplesheet: Path | None = None,
+    failures: Path | None = None,
+) -> None:
     shown, checked = read_given(parameters), read_given(samplesheet)
     populations = {(row["target"], row["class"]): row["population"] for row in checked.get("rows", [])}
-    run = gather_run(folder, shown, populations)
+    run = replace(gather_run(folder, shown, populations), outcome=read_given(failures))
     output.mkdir(parents=True, exist_ok=True)
     rows = write_summary(run, output)
     page = output / "report.html"

@@ -82,7 +82,7 @@ class Parameters {
                 text << "  --${name.padRight(18)}${wrap(rule.description + note, 90, ' ' * 22)}\n"
             }
         }
-        text << '\nProfiles: demo, test, local, slurm, docker, podman, singularity, apptainer, charliecloud. More: docs/usage.md\n'
+        text << '\nProfiles: demo, test, local, slurm, awsbatch, google_batch, k8s, docker, podman,\n  singularity, apptainer, charliecloud. More: docs/usage.md\n'
     }
 
     private static String wrap(String text, int width, String indent) {

@@ -1,5 +1,6 @@
 // Where files go in the results folder, and what is said on the terminal at the end.
 
+import groovy.json.JsonOutput
 import java.nio.file.Files
 import java.nio.file.Path
 import java.nio.file.StandardCopyOption
@@ -37,6 +38,11 @@ class Results {
     static void copy(Path source, Path target) {
         Files.createDirectories(target.parent)
         FileHelper.copyPath(source, target, StandardCopyOption.REPLACE_EXISTING)
+    }
+
+    static void write(Path target, Map record) {
+        Files.createDirectories(target.parent)
+        target.text = JsonOutput.prettyPrint(JsonOutput.toJson(record)) + '\n'
     }
 
     /** A small file in the work folder, under its own digest: the same text is the same file in a resumed run. */

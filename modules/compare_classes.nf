@@ -1,6 +1,7 @@
 process COMPARE_CLASSES {
     tag "$target"
     label 'cpu'
+    errorStrategy { Failures.strategy(task, target) }
 
     input:
     val fingerprint

@@ -1,6 +1,7 @@
 process EMBED_SEQUENCE {
     tag "$target"
     label 'gpu'
+    errorStrategy { Failures.strategy(task, target) }
 
     input:
     val fingerprint
@@ -12,10 +13,11 @@ process EMBED_SEQUENCE {
 
     script:
     def options = Options.join(params, ['steps', 'samples', 'replicates', 'seed', 'recycling_steps', 'unguided_models',
-        'physical_guidance', 'precision', 'compile', 'kernels', 'device', 'batch_size'])
+        'physical_guidance', 'precision', 'compile', 'kernels', 'device'])
     def schedule = params.guidance == 'published' && params.schedule == 'auto' ? 'experimental' : params.schedule
     """
-    embed_sequence.py --sequence $sequence --weights $weights --schedule $schedule $options --output ${target}.embedding
+    embed_sequence.py --sequence $sequence --weights $weights --schedule $schedule $options \\
+        --batch-size ${Failures.batchSize(task, params.batch_size)} --output ${target}.embedding
     """
 
     stub:

@@ -1,6 +1,7 @@
 process PREPARE_MAP {
     tag "$target $class_name"
     label 'cpu_medium'
+    errorStrategy { Failures.strategy(task, target, [class_name]) }
 
     input:
     val fingerprint

@@ -1,6 +1,7 @@
 process PREPARE_SEQUENCE {
     tag "$target"
     label 'cpu'
+    errorStrategy { Failures.strategy(task, target) }
 
     input:
     val fingerprint

@@ -1,6 +1,7 @@
 process SAMPLE_GUIDED {
     tag "$target ${names.join(' ')}"
     label 'gpu'
+    errorStrategy { Failures.strategy(task, target, names) }
 
     input:
     val fingerprint
@@ -9,14 +10,15 @@ process SAMPLE_GUIDED {
 
     output:
     tuple val(target), path('*.samples'), emit: samples
+    path '*.failure', arity: '0..*', emit: failures   // one sentence for each class that was set aside
 
     script:
     def classes = names.collect { "--map ${target}.${it}.map --docking ${target}.${it}.docking" }.join(' ')
     def options = Options.join(params, ['guidance', 'early_stop', 'match_sharpness', 'assembled_start', 'steering',
-        'physical_guidance', 'precision', 'compile', 'device', 'batch_size'])
+        'physical_guidance', 'precision', 'compile', 'device'])
     """
     sample_guided.py --sequence $sequence --embedding $embedding --weights $weights $classes \\
-        $options --output .
+        $options --batch-size ${Failures.batchSize(task, params.batch_size)} --output .
     """
 
     stub:

@@ -7,6 +7,7 @@ process WRITE_REPORT {
     path folders, stageAs: 'stages/*'
     path parameters
     path checked
+    path failures
 
     output:
     path 'report.html', emit: report
@@ -15,7 +16,7 @@ process WRITE_REPORT {
 
     script:
     """
-    write_report.py --folder stages --parameters $parameters --samplesheet $checked --output .
+    write_report.py --folder stages --parameters $parameters --samplesheet $checked --failures $failures --output .
     """
 
     stub:

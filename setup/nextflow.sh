@@ -11,14 +11,20 @@ supported_java() { # JAVA
   sed -n 's/^ *java\.home = //p' <<<"$settings"
 }
 
-find_java() {
-  local candidate home folder installer interpreter
+find_installed_java() {
+  local candidate home
   for candidate in ${NXF_JAVA_HOME:+"$NXF_JAVA_HOME/bin/java"} ${JAVA_HOME:+"$JAVA_HOME/bin/java"} java; do
     if home=$(supported_java "$candidate"); then
       export NXF_JAVA_HOME=$home
       return
     fi
   done
+  return 1
+}
+
+find_java() {
+  local folder installer interpreter
+  if find_installed_java; then return; fi
   folder=$cache/java-$(sha256sum "$root/setup/java.lock" | cut -c1-12)
   make_cache
   (

@@ -87,13 +87,19 @@ workflow CLASSFOLD {
 
     COMPARE_CLASSES(code, by_target(maps.join(models, by: [0, 1]), sizes).combine(sequences, by: 0))
 
-    stages = [sequences, embeddings, maps, dockings, samples, models].inject(COMPARE_CLASSES.out.comparison) { all, next ->
+    set_aside = SAMPLE_GUIDED.out.failures.flatten()          // adk.open.failure
+    stages = [sequences, embeddings, maps, dockings, samples, models].inject(COMPARE_CLASSES.out.comparison.mix(set_aside)) { all, next ->
         all.mix(next.map { it.last() }) }
     stages.subscribe { Results.publish(it, file(params.outdir)) }
 
     parameters = CHECK_INPUT.out.checked.map { record(new JsonSlurperClassic().parseText(it.text).versions) }
     parameters.subscribe { Results.copy(it, file("${params.outdir}/pipeline_info/params.json")) }
-    WRITE_REPORT(code, stages.toSortedList { a, b -> a.name <=> b.name }.filter { it }, parameters, CHECK_INPUT.out.checked)
+    left = stages.toSortedList { a, b -> a.name <=> b.name }  // [adk.closed.docking, …], when all stages have ended
+    failures = rows.toList().map { [it] }.combine(left.map { [it] }) // failures.json
+        .map { sheet_rows, folders -> Results.keep(workflow.workDir, 'failures.json',
+            JsonOutput.prettyPrint(JsonOutput.toJson(Failures.record(sheet_rows, folders)))) }
+    // Without a single map there is nothing to show.
+    WRITE_REPORT(code, left.filter { folders -> folders.any { it.extension == 'map' } }, parameters, CHECK_INPUT.out.checked, failures)
 
     emit:
     summary = WRITE_REPORT.out.summary
@@ -103,7 +109,7 @@ workflow CLASSFOLD {
 def by_target(items, sizes) {
     items.combine(sizes, by: 0)
         .map { target, name, first, second, size -> [groupKey(target, size), [name, first, second]] }
-        .groupTuple()
+        .groupTuple(remainder: true)   // a target with a class that failed is complete when nothing more can come
         .map { target, members -> [target.target, *members.sort { it[0] }.transpose()] }
 }
 

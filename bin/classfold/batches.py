@@ -11,6 +11,7 @@ from typing import TypeVar
 import click
 import torch
 
+from .errors import is_out_of_memory
 from .memory import Footprint, free_bytes, largest_batch
 
 Result = TypeVar("Result")
@@ -27,13 +28,6 @@ def choose_device(name: str) -> torch.device:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
     return device
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the GPU's or the host's memory did not suffice."""
-    if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
 def first_batch(n_samples: int, batch_size: int, device: torch.device, footprint: Footprint | None) -> int:

@@ -105,3 +105,11 @@ def finished(new_run: Callable[..., Run]) -> Run:
     run = new_run()
     (run.folder / "said.txt").write_text(run.succeed("-profile", "test"))
     return run
+
+
+@pytest.fixture(scope="session")
+def nextflow() -> str:
+    """The program that `./classfold test` put on PATH, and its Java beside it."""
+    found = shutil.which("nextflow")
+    assert found, "start the tests with ./classfold test, which finds Nextflow"
+    return found

@@ -365,6 +365,20 @@ def test_map_and_docking_of_different_classes_are_refused(embedded_case, tmp_pat
         main.main(given, standalone_mode=False)
 
 
+def test_a_class_that_cannot_be_read_is_left_out_and_told_of(embedded_case, stopped, tmp_path) -> None:
+    given = arguments(embedded_case, tmp_path, "one", "two", options=ALL_AT_ONCE)
+    first, second = (place + 1 for place, word in enumerate(given) if word == "--docking")
+    given[second] = str(embedded_case.folder / "small.one.docking")
+    result = CliRunner().invoke(main, given, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "are not of one class" in (tmp_path / "small.two.failure").read_text()
+    assert not (tmp_path / "small.two.samples").exists()
+    assert torch.equal(samples(tmp_path, "one"), samples(stopped, "one"))
+    given[first] = str(embedded_case.folder / "small.two.docking")
+    with pytest.raises(InputError, match="none of 2 classes of small can be sampled"):
+        CliRunner().invoke(main, given, catch_exceptions=False)
+
+
 def test_a_docking_for_every_map_is_needed(embedded_case, tmp_path) -> None:
     given = [*arguments(embedded_case, tmp_path / "out", "one")]
     given += ["--map", str(embedded_case.folder / "small.two.map")]

@@ -178,6 +178,21 @@ def test_populations_of_the_samplesheet_are_shown(two_classes, tmp_path):
     assert [entry["population"] for entry in summary["classes"]] == [0.731, None]
 
 
+def test_what_failed_is_told_first(two_classes, tmp_path):
+    failures = tmp_path / "failures.json"
+    sentence = "adk.third, PREPARE_MAP: the map <b>third.mrc</b> is empty"
+    missing = [{"target": "adk", "class": "third"}]
+    record = {"status": "partial", "n_classes": 3, "classes_without_model": missing}
+    failures.write_text(json.dumps(record | {"failures": [{"sentence": sentence}]}))
+    assert "without a model" not in report(two_classes, tmp_path / "without")
+    arguments = ["--folder", str(two_classes), "--failures", str(failures), "--output", str(tmp_path)]
+    assert CliRunner().invoke(main, arguments, catch_exceptions=False).exit_code == 0
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    title = text.index("This run is partial: 1 of 3 classes without a model")
+    told = text.index("adk.third, PREPARE_MAP: the map &lt;b&gt;third.mrc&lt;/b&gt; is empty")
+    assert title < told < text.index("Target adk")
+
+
 def test_nothing_to_report_is_refused(tmp_path):
     with pytest.raises(InputError, match=re.escape(str(tmp_path))):
         main.callback(tmp_path, None, tmp_path)

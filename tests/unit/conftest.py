@@ -1,5 +1,7 @@
-"""Priors for the tests: the demonstration's weights, and a random Boltz-1 with a confidence head."""
+"""Priors for the tests: the demonstration's weights, and a random Boltz-1 with a confidence head. A bare machine."""
 
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 import torch
 
 from classfold.prior import BoltzPrior, featurise, load_components, load_model, parse_target
+from tests.machine import TOOLS, Run
 from tests.random_prior import random_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,3 +47,37 @@ def miniature_prior(adk_features) -> PriorFactory:
 def random_prior(peptide_features) -> PriorFactory:
     """Random weights of other dimensions than the miniature's, with every optional part switched on."""
     return lambda dtype: make_prior(random_model(), peptide_features, dtype)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """The only folder on PATH: the tools every Linux has, but no Python, Java, Nextflow, Maven or curl."""
+    folder = tmp_path / "machine"
+    folder.mkdir()
+    for tool in TOOLS:
+        found = shutil.which(tool)
+        assert found, f"{tool} is missing on the machine that runs the tests"
+        (folder / tool).symlink_to(found)
+    return folder
+
+
+@pytest.fixture
+def run(machine: Path, tmp_path: Path) -> Run:
+    environment = {"PATH": str(machine), "HOME": str(tmp_path), "CLASSFOLD_HOME": str(tmp_path / "cache")}
+
+    def start(*command: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(part) for part in command],
+            env=environment | variables,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return start
+
+
+@pytest.fixture
+def classfold(run: Run) -> Run:
+    return lambda *options, **variables: run(ROOT / "classfold", *options, **variables)

@@ -4,78 +4,12 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-TOOLS = ["basename", "bash", "cat", "chmod", "cp", "cut", "date", "dirname", "env", "flock", "grep", "mkdir"]
-TOOLS += ["mv", "readlink", "rm", "sed", "sha256sum", "tail", "tee", "touch", "uname"]
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def write_program(path: Path, text: str) -> Path:
-    path.write_text(text)
-    path.chmod(0o755)
-    return path
-
-
-def write_python(path: Path, version: tuple[int, int]) -> Path:
-    """This interpreter under another version number: it answers the wrapper's own question."""
-    return write_program(
-        path, f"#!{sys.executable}\nimport sys\nsys.version_info = {(*version, 0)}\nexec(sys.argv[2])\n"
-    )
-
-
-def write_java(path: Path, version: str) -> Path:
-    settings = f"    java.home = /opt/java\n    java.specification.version = {version}"
-    return write_program(path, f"#!/bin/sh\necho '{settings}' >&2\n")
-
-
-def write_nextflow(path: Path, version: str) -> Path:
-    """Answers -v as Nextflow does; anything else shows what it was started with."""
-    return write_program(
-        path,
-        f"#!/bin/sh\nif [ \"$1\" = -v ]; then echo 'nextflow version {version}.5928'; exit; fi\n"
-        'echo "arguments: $*"\necho "folder: $PWD"\nenv\n',
-    )
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Path:
-    """The only folder on PATH: the tools every Linux has, but no Python, Java, Nextflow, Maven or curl."""
-    folder = tmp_path / "machine"
-    folder.mkdir()
-    for tool in TOOLS:
-        found = shutil.which(tool)
-        assert found, f"{tool} is missing on the machine that runs the tests"
-        (folder / tool).symlink_to(found)
-    return folder
-
-
-@pytest.fixture
-def run(machine: Path, tmp_path: Path) -> Run:
-    environment = {"PATH": str(machine), "HOME": str(tmp_path), "CLASSFOLD_HOME": str(tmp_path / "cache")}
-
-    def start(*command: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(part) for part in command],
-            env=environment | variables,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return start
-
-
-@pytest.fixture
-def classfold(run: Run) -> Run:
-    return lambda *options, **variables: run(ROOT / "classfold", *options, **variables)
+from tests.machine import ROOT, Run, write_java, write_nextflow, write_program, write_python
 
 
 @pytest.fixture
@@ -100,7 +34,7 @@ def assert_refused(result: subprocess.CompletedProcess[str], *words: str) -> Non
 def test_help_names_every_command(classfold: Run, options: list[str]) -> None:
     result = classfold(*options)
     assert result.returncode == 0
-    for command in ("run", "weights", "import", "setup", "test", "lint", "bench"):
+    for command in ("run", "weights", "import", "doctor", "audit", "setup", "test", "lint", "bench"):
         assert f"./classfold {command}" in result.stdout
 
 
@@ -237,12 +171,12 @@ def test_run_starts_nextflow_in_the_users_folder(classfold: Run, machine: Path, 
     assert not [line for line in lines if line.startswith(("PYTHONPATH", "PYTHONSAFEPATH"))]
 
 
-@pytest.mark.parametrize("options", [["--help"], ["-profile", "slurm,singularity"], ["-profile", "docker"]])
-def test_help_and_containers_need_no_python(classfold: Run, machine: Path, options: list[str]) -> None:
+@pytest.mark.parametrize("options", ["--help", "-profile slurm,singularity", "-profile docker", "-profile k8s"])
+def test_help_and_containers_need_no_python(classfold: Run, machine: Path, options: str) -> None:
     write_nextflow(machine / "nextflow", "24.10.6")
-    result = classfold("run", *options)
+    result = classfold("run", *options.split())
     assert result.returncode == 0, result.stderr
-    assert f"arguments: run {ROOT} {' '.join(options)}" in result.stdout
+    assert f"arguments: run {ROOT} {options}" in result.stdout
     assert_refused(classfold("run", "-profile", "slurm"), "no working Python")
 
 

@@ -128,6 +128,13 @@ class Run:
 
     targets: list[TargetResult]
     parameters: dict[str, Any] = field(default_factory=dict)
+    outcome: dict[str, Any] = field(default_factory=dict)
+    """failures.json of the pipeline; empty where nobody kept count."""
+
+    @property
+    def failures(self) -> list[str]:
+        """What failed for which class, a sentence each."""
+        return [failure["sentence"] for failure in self.outcome.get("failures", [])]
 
     @property
     def classes(self) -> list[ClassResult]:

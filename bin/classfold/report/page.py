@@ -182,6 +182,8 @@ def _page(run: Run, rows: list[Row]) -> dict[str, Any]:
     return {
         "title": ", ".join(target.name for target in targets),
         "headline": sentences.headline(run, rows),
+        "outcome": sentences.outcome(run),
+        "failures": run.failures,
         "labels": run.weights_labels,
         "is_demonstration": sentences.is_demonstration(run.weights_labels),
         "overview": tables.overview_table(run, rows),

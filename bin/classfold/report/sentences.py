@@ -24,6 +24,13 @@ def headline(run: Run, rows: list[Row]) -> str:
     return said + (f" {count(warnings, 'warning', 'warnings')} to read." if warnings else " No warnings.")
 
 
+def outcome(run: Run) -> str:
+    """How far a run came that lacks something."""
+    missing, n_classes = len(run.outcome.get("classes_without_model", [])), run.outcome.get("n_classes", 0)
+    how = "This run failed" if run.outcome.get("status") == "failed" else "This run is partial"
+    return f"{how}: {missing} of {count(n_classes, 'class', 'classes')} without a model"
+
+
 def _range(values: list[float]) -> str:
     low, high = f"{min(values):.2f}", f"{max(values):.2f}"
     return low if low == high else f"{low} to {high}"
