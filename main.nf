@@ -36,5 +36,5 @@ workflow.onComplete {
 }
 
 workflow.onError {
-    System.err.println "\nClassFold stopped. What was said last:\n${workflow.errorMessage ?: workflow.errorReport}"
+    System.err.println "\nClassFold stopped. What was said last:\n${Failures.lastSentence(workflow.errorMessage ?: workflow.errorReport)}"
 }

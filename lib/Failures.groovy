@@ -16,6 +16,8 @@ class Failures {
         (Integer.MAX_VALUE): 'it ended without an exit code: its node may have been lost']
     private static final List<Map> NOTED = [].asSynchronized()
     private static volatile Map recorded
+    /** The task that the scheduler would not start; what the scheduler said of it comes with Nextflow's message. */
+    private static volatile Map refused
 
     /**
      * What to do about a task that failed. `names` are the classes that it worked for; none: it worked for the whole target.
@@ -24,9 +26,14 @@ class Failures {
     static String strategy(Object task, String target, List<String> names = []) {
         def begun = task.workDir?.resolve('.command.begin')?.exists()
         if (task.attempt <= RETRIES && (!begun || task.exitStatus in TRANSIENT.keySet())) return 'retry'
-        if (!begun) return 'terminate'
+        def stage = task.process.tokenize(':').last()
+        if (!begun) {
+            refused = [target: target, class: names.size() == 1 ? names[0] : null, stage: stage, exit_code: null, attempts: task.attempt,
+                       asked: "$task.cpus CPUs, $task.memory and $task.time".toString(), work_folder: null]
+            return 'terminate'
+        }
         def code = task.exitStatus == Integer.MAX_VALUE ? null : task.exitStatus
-        def noted = [stage: task.process.tokenize(':').last(), exit_code: code, attempts: task.attempt,
+        def noted = [stage: stage, exit_code: code, attempts: task.attempt,
                      error: lastWords(task.exitStatus, task.workDir), work_folder: task.workDir.toUriString() - ~'^file://']
         NOTED.addAll((names ?: [null]).collect { told([target: target, class: it] + noted) })
         'ignore'
@@ -75,8 +82,18 @@ class Failures {
     /** The same at the end, also where the run stopped on the way. */
     static Map outcome(boolean success, String message) {
         if (success && recorded) return recorded
+        [status: 'failed', n_classes: null, classes_without_model: [], failures: NOTED + [stopped(message)]]
+    }
+
+    /** What is said on the terminal of a run that stopped. */
+    static String lastSentence(String message) {
+        refused ? stopped(message).sentence : message
+    }
+
+    private static Map stopped(String message) {
         def last = (message ?: 'The run was stopped.').readLines()*.trim().findAll().join(' ')
-        def stopped = [target: null, class: null, stage: null, exit_code: null, attempts: null, error: last, work_folder: null, sentence: last]
-        [status: 'failed', n_classes: null, classes_without_model: [], failures: NOTED + [stopped]]
+        if (!refused) return [target: null, class: null, stage: null, exit_code: null, attempts: null, error: last, work_folder: null, sentence: last]
+        told(refused.findAll { it.key != 'asked' } + [error: "the scheduler did not start a job that asks for $refused.asked. It said: $last; " +
+            'queue, account, clusterOptions and resourceLimits of the configuration decide what is asked for.'.toString()])
     }
 }

@@ -94,7 +94,7 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError, subprocess.TimeoutExpired, TimeoutError):
-            self._cancel_all()
+            self.cancel_all()
         for name in ("slurmd", "slurmctld", "munged"):
             self._stop(self.folder / f"{name}.pid")
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -130,6 +130,12 @@ class Cluster:
         lines = self.run("scontrol", "listpids", str(job.number)).splitlines()[1:]
         return sorted(int(line.split()[0]) for line in lines if line.split()[0] != "-1")
 
+    def cancel_all(self) -> None:
+        """Stop all jobs, and wait until none of their processes is left: the daemons' end would not stop them."""
+        if "UP" in self.run("scontrol", "ping", check=False):
+            self.run("scancel", "--user", str(os.getuid()), check=False)
+            wait_until(lambda: not self.run("squeue", "--noheader", check=False), STOP_SECONDS, self.log)
+
     def log(self) -> str:
         """The ends of what the daemons wrote, for messages."""
         return "\n".join(f"{path.name}:\n{path.read_text()[-2000:]}" for path in sorted(self.folder.glob("*.log")))
@@ -161,12 +167,6 @@ class Cluster:
         wait_until(
             lambda: "idle" in self.run("sinfo", "--noheader", "--format=%T", check=False), START_SECONDS, self.log
         )
-
-    def _cancel_all(self) -> None:
-        """Ends when no process of a job is left: the daemons' end would not stop it."""
-        if "UP" in self.run("scontrol", "ping", check=False):
-            self.run("scancel", "--user", str(os.getuid()), check=False)
-            wait_until(lambda: not self.run("squeue", "--noheader", check=False), STOP_SECONDS)
 
     @staticmethod
     def _stop(pid_file: Path) -> None:
