@@ -29,7 +29,7 @@ class Failures {
         def stage = task.process.tokenize(':').last()
         if (!begun) {
             refused = [target: target, class: names.size() == 1 ? names[0] : null, stage: stage, exit_code: null, attempts: task.attempt,
-                       asked: "$task.cpus CPUs, $task.memory and $task.time".toString(), work_folder: null]
+                       asked: "cpus = $task.cpus, memory = $task.memory, time = $task.time".toString(), work_folder: null]
             return 'terminate'
         }
         def code = task.exitStatus == Integer.MAX_VALUE ? null : task.exitStatus

@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +117,8 @@ def test_a_job_killed_with_all_its_processes_is_noticed(cluster: Cluster, hangin
     """As when a node is lost: nobody is left who could write an exit code."""
     with started(cluster, hanging, "-stub-run") as background:
         for process in cluster.processes(running(cluster, "SAMPLE_GUIDED")):
-            os.kill(process, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         assert background.end(STUB_SECONDS) == 0, background.said()[-4000:]
     assert attempts(hanging, "SAMPLE_GUIDED") == [("FAILED", "-"), ("COMPLETED", "0")]
     assert outcome(hanging)["status"] == "complete"
@@ -135,7 +136,14 @@ def test_a_task_whose_program_is_killed_is_tried_again(cluster: Cluster, hanging
 
 def programs(cluster: Cluster, job: Job) -> list[int]:
     """The processes of a job that run what FIRST_HANGS starts."""
-    return [pid for pid in cluster.processes(job) if Path(f"/proc/{pid}/cmdline").read_bytes() == b"sleep\x00600\x00"]
+    return [pid for pid in cluster.processes(job) if command_line(pid) == b"sleep\x00600\x00"]
+
+
+def command_line(pid: int) -> bytes:
+    """Nothing of a process that has ended meanwhile."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def test_a_job_that_no_node_can_hold_ends_the_run_with_a_sentence(cluster: Cluster, new_run) -> None:
@@ -146,7 +154,7 @@ def test_a_job_that_no_node_can_hold_ends_the_run_with_a_sentence(cluster: Clust
     assert record["status"] == "failed"
     refusal = record["failures"][-1]
     assert (refusal["target"], refusal["stage"], refusal["attempts"]) == ("adk", "PREPARE_MAP", 3)
-    asked = "PREPARE_MAP (3 attempts): the scheduler did not start a job that asks for 1 CPUs, 900 GB and"
+    asked = "PREPARE_MAP (3 attempts): the scheduler did not start a job that asks for cpus = 1, memory = 900 GB, time = "
     assert asked in refusal["sentence"]
     assert "Requested node configuration is not available" in refusal["sentence"]
     assert refusal["sentence"] in background.said()
