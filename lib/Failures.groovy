@@ -16,7 +16,7 @@ class Failures {
         (Integer.MAX_VALUE): 'it ended without an exit code: its node may have been lost']
     private static final List<Map> NOTED = [].asSynchronized()
     private static volatile Map recorded
-    /** The task that the scheduler would not start; what the scheduler said of it comes with Nextflow's message. */
+    /** The first task that the scheduler would not start; what the scheduler said of it comes with Nextflow's message. */
     private static volatile Map refused
 
     /**
@@ -28,7 +28,7 @@ class Failures {
         if (task.attempt <= RETRIES && (!begun || task.exitStatus in TRANSIENT.keySet())) return 'retry'
         def stage = task.process.tokenize(':').last()
         if (!begun) {
-            refused = [target: target, class: names.size() == 1 ? names[0] : null, stage: stage, exit_code: null, attempts: task.attempt,
+            refused = refused ?: [target: target, class: names.size() == 1 ? names[0] : null, stage: stage, exit_code: null, attempts: task.attempt,
                        asked: "cpus = $task.cpus, memory = $task.memory, time = $task.time".toString(), work_folder: null]
             return 'terminate'
         }

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,10 +49,10 @@ class Started:
             pytest.fail(f"the run did not end within {seconds} s: {self.said()[-4000:]}")
 
     def kill(self) -> None:
-        """Every process of it at once."""
-        with suppress(ProcessLookupError):
+        """Every process of it at once; nothing if it has ended."""
+        if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+            self.process.wait()
 
 
 @dataclass(frozen=True)
