@@ -14,16 +14,18 @@ class Failures {
         140: 'it ran out of the time that it was granted',
         143: 'it was stopped, by the scheduler or by hand',
         (Integer.MAX_VALUE): 'it ended without an exit code: its node may have been lost']
+    static final String ASKED_BY = 'queue, account, clusterOptions and resourceLimits of the configuration decide what is asked for.'
     private static final List<Map> NOTED = [].asSynchronized()
     private static volatile Map recorded
     /** The first task that the scheduler would not start; what the scheduler said of it comes with Nextflow's message. */
     private static volatile Map refused
 
     /**
-     * What to do about a task that failed. `names` are the classes that it worked for; none: it worked for the whole target.
+     * What to do about a task that failed. `names` are the classes that it worked for; none: it worked for the whole target,
+     * and without a target for the whole run.
      * A task that never began was refused or lost by the scheduler: Nextflow would wait for ever for one that is ignored.
      */
-    static String strategy(Object task, String target, List<String> names = []) {
+    static String strategy(Object task, String target = null, List<String> names = []) {
         def begun = task.workDir?.resolve('.command.begin')?.exists()
         if (task.attempt <= RETRIES && (!begun || task.exitStatus in TRANSIENT.keySet())) return 'retry'
         def stage = task.process.tokenize(':').last()
@@ -32,6 +34,7 @@ class Failures {
                        asked: "cpus = $task.cpus, memory = $task.memory, time = $task.time".toString(), work_folder: null]
             return 'terminate'
         }
+        if (!target) return 'terminate'
         def code = task.exitStatus == Integer.MAX_VALUE ? null : task.exitStatus
         def noted = [stage: stage, exit_code: code, attempts: task.attempt,
                      error: lastWords(task.exitStatus, task.workDir), work_folder: task.workDir.toUriString() - ~'^file://']
@@ -48,9 +51,9 @@ class Failures {
 
     /** With all of it in one sentence: "adk.open, PREPARE_MAP: Map open.mrc is ...". */
     private static Map told(Map failure) {
-        def whom = failure.target + (failure.class ? ".$failure.class" : ', all classes')
+        def whom = failure.target ? failure.target + (failure.class ? ".$failure.class, " : ', all classes, ') : ''
         def tries = failure.attempts > 1 ? " ($failure.attempts attempts)" : ''
-        failure + [sentence: "$whom, $failure.stage$tries: $failure.error".toString()]
+        failure + [sentence: "$whom$failure.stage$tries: $failure.error".toString()]
     }
 
     /** What a stage said last. */
@@ -93,7 +96,6 @@ class Failures {
     private static Map stopped(String message) {
         def last = (message ?: 'The run was stopped.').readLines()*.trim().findAll().join(' ')
         if (!refused) return [target: null, class: null, stage: null, exit_code: null, attempts: null, error: last, work_folder: null, sentence: last]
-        told(refused.findAll { it.key != 'asked' } + [error: "the scheduler did not start a job that asks for $refused.asked. It said: $last; " +
-            'queue, account, clusterOptions and resourceLimits of the configuration decide what is asked for.'.toString()])
+        told(refused.findAll { it.key != 'asked' } + [error: "the scheduler did not start a job that asks for $refused.asked. It said: $last; " + ASKED_BY])
     }
 }
