@@ -30,8 +30,9 @@ class Failures {
         if (task.attempt <= RETRIES && (!begun || task.exitStatus in TRANSIENT.keySet())) return 'retry'
         def stage = task.process.tokenize(':').last()
         if (!begun) {
+            def asked = ['cpus', 'memory', 'time', 'queue', 'clusterOptions'].collectEntries { [it, task."$it"] }.findAll { it.value }
             refused = refused ?: [target: target, class: names.size() == 1 ? names[0] : null, stage: stage, exit_code: null, attempts: task.attempt,
-                       asked: "cpus = $task.cpus, memory = $task.memory, time = $task.time".toString(), work_folder: null]
+                       asked: asked.collect { name, value -> "$name = $value" }.join(', '), work_folder: null]
             return 'terminate'
         }
         if (!target) return 'terminate'
@@ -63,6 +64,9 @@ class Failures {
         // Stages end wrong input and want of memory with one line "stage_name: sentence"; a kill leaves none.
         def own = lines.reverse().find { it ==~ /[a-z]+_[a-z]+: .+/ }
         if (own) return own.replaceFirst(/^\w+: /, '')
+        // The scheduler's own daemon writes into the job's log, not into what the stage said.
+        def log = folder.resolve('.command.log')
+        if (log.exists() && log.text =~ /(?i)exceeded (job )?memory limit|oom.kill/) return 'it was killed: it needed more memory than it was granted'
         TRANSIENT[code] ?: (lines ? lines.last() : "it ended with exit code $code and said nothing".toString())
     }
 

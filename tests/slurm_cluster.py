@@ -25,7 +25,7 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "sco
 ADMINISTRATION = "/usr/sbin:/sbin"
 START_SECONDS = 60
 STOP_SECONDS = 20
-CPUS, MEMORY_MB, GPUS = 4, 64000, 2
+CPUS, MEMORY_MB, GPUS = 6, 64000, 2
 CONFIGURATION = """\
 ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)
@@ -44,7 +44,10 @@ SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
-JobAcctGatherType=jobacct_gather/none
+# Without cgroups: a look at the memory of every job once a second, and what has too much is killed.
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill
 AccountingStorageType=accounting_storage/none
 SwitchType=switch/none
 MpiDefault=none
@@ -60,6 +63,7 @@ KillWait=2
 SchedulerParameters=batch_sched_delay=1,sched_interval=5
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:{gpus} State=UNKNOWN
 PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
+PartitionName=short Nodes={host} MaxTime=1 State=UP
 """
 
 
