@@ -12,8 +12,10 @@ and lies nearly in the same place: its difference, which is that chance, is take
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import fft
 
 from classfold.half_maps import HalfMaps
@@ -21,6 +23,7 @@ from classfold.map_fit import Overlay, cc_mask, lay_over
 from classfold.scores.model_map_fsc import ModelMapFsc, masked_map, score_fsc
 from classfold.shells import Shells, make_shells
 
+CURVES_FILE = "half_map_validation.csv"
 BLOCK_PER_RESOLUTION = 3.0
 """Edge of the blocks over which noise is taken for independent."""
 ERRORS = 3.0
@@ -78,6 +81,39 @@ class Validation:
     def is_overfitted(self) -> bool:
         """Whether the gap is more than chance and more than well-behaved guidance leaves."""
         return self.gap > self.limit
+
+    @property
+    def sentence(self) -> str:
+        """The verdict, with its numbers."""
+        found = (
+            f"a model guided by half map 1 has an average FSC of {self.guided.fsc_work:.3f} with it and of "
+            f"{self.guided.fsc_free:.3f} with half map 2, which it has not seen; of the difference {self.gap:.3f} "
+            f"is over-fitting (limit {self.limit:.3f})"
+        )
+        if self.is_overfitted:
+            return f"the models follow the noise of the map: {found}; trust no detail that only the fit supports"
+        return f"the models do not follow the noise of the map: {found}"
+
+    def record(self) -> dict[str, Any]:
+        """As models.json holds it."""
+        return {
+            "cc_work": self.guided.cc_work,
+            "cc_free": self.guided.cc_free,
+            "fsc_work": self.guided.fsc_work,
+            "fsc_free": self.guided.fsc_free,
+            "d_fsc_05_work_angstrom": self.guided.work.d_05_angstrom,
+            "d_fsc_05_free_angstrom": self.guided.free.d_05_angstrom,
+            "gap": self.gap,
+            "gap_error": self.error,
+            "limit": self.limit,
+            "overfitted": self.is_overfitted,
+            "sentence": self.sentence,
+        }
+
+    def curves(self) -> pd.DataFrame:
+        """The map-model FSC of the model in both half maps, shell by shell."""
+        work, free = self.guided.work, self.guided.free
+        return pd.DataFrame({"frequency_per_angstrom": work.frequency, "work": work.curve, "free": free.curve})
 
 
 def judge_halves(coordinates: np.ndarray, weights: np.ndarray, halves: HalfMaps, resolution_angstrom: float) -> HalfFit:

@@ -13,6 +13,8 @@ from classfold.maps import DensityMap, read_canonical
 from classfold.structure import Model
 
 ROLES = ("half_map_1", "half_map_2")
+SAMPLES_FOLDER = "half_map_1"
+"""Within ``T.C.samples``: what the first half map guided, in the same form."""
 ROUNDS = 2
 """The mask's edge spreads strong low frequencies over weak high ones, less so once they have been filtered."""
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from classfold.class_input import ClassInput
+from classfold.half_map_validation import CURVES_FILE
 from classfold.ranking import RANKING_RULE
 from classfold.records import write_json
 from classfold.scores.finalists import N_FINALISTS, FinalistScores
@@ -31,6 +32,9 @@ def write_models(folder: Path, given: ClassInput, selection: Selection) -> None:
     plddt = given.samples.confidence_per_token(selection.best)
     rows = residue_rows(given.topology, selection.best_fit.cc_residue, plddt, selection.best_details)
     _write_records(folder / "residues.csv", rows)
+    (folder / CURVES_FILE).unlink(missing_ok=True)
+    if selection.validation is not None:
+        selection.validation.curves().round(6).to_csv(folder / CURVES_FILE, index=False)
     n_written = len(read_model(folder / "model.cif").coordinates)
     if n_written != given.topology.n_atoms:
         raise RuntimeError(f"model.cif holds {n_written} of {given.topology.n_atoms} atoms")
@@ -171,6 +175,7 @@ def models_record(given: ClassInput, selection: Selection) -> dict[str, Any]:
             "scores": _scores_record(selection.unguided.scores),
         },
         "reference": reference,
+        "half_map_validation": selection.validation and selection.validation.record(),
         "warnings": list(selection.warnings),
     }
 

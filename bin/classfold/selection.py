@@ -10,6 +10,7 @@ import numpy as np
 from classfold.class_input import ClassInput
 from classfold.errors import InputError
 from classfold.geometry import Geometry
+from classfold.half_map_validation import Validation, judge_halves
 from classfold.map_fit import MapFit, fit_to_map
 from classfold.maps import DensityMap
 from classfold.ranking import rank, score_model
@@ -63,6 +64,8 @@ class Selection:
     """What the slow scores say of the best sample, residue by residue."""
     unguided: Unguided
     warnings: Sequence[str]
+    validation: Validation | None = None
+    """What half maps say of over-fitting, if a few samples were guided by one."""
 
     @property
     def best(self) -> int:
@@ -151,6 +154,26 @@ def judge_unguided(given: ClassInput, judge: SampleJudge) -> tuple[Unguided, lis
     return Unguided(cc_mask, rmsd, scores), warnings
 
 
+def validate(given: ClassInput, best: int) -> Validation | None:
+    """Compare the selected sample with the best, by the same rule, of those that the first half map guided.
+
+    None if there are none that can be ranked.
+    """
+    halves, samples = given.half_maps, given.guided_by_half_map
+    if halves is None or samples is None:
+        return None
+    in_half = replace(given, density=halves.first, samples=samples, reference=None)
+    judge = SampleJudge(given.topology, halves.first, given.resolution_angstrom, given.threshold)
+    order = rank([sample.score for sample in score_samples(in_half, judge)])
+    if not order:
+        return None
+    guided, whole = (
+        judge_halves(coordinates, given.topology.atomic_numbers, halves, given.resolution_angstrom)
+        for coordinates in (samples.coordinates[order[0]], given.samples.coordinates[best])
+    )
+    return Validation(guided, whole)
+
+
 def _warnings(best: ScoredSample, scored: Sequence[ScoredSample], unguided: float | None) -> list[str]:
     """What a person should know about the best sample and about those that were rejected."""
     found = []
@@ -191,4 +214,7 @@ def select(given: ClassInput) -> Selection:
     unguided, warnings = judge_unguided(given, judge)
     warnings += _warnings(scored[order[0]], scored, unguided.cc_mask)
     details, more_warnings = score_finalists(given, scored, order)
-    return Selection(scored, order, details, unguided, warnings + more_warnings)
+    validation = validate(given, order[0])
+    if validation is not None and validation.is_overfitted:
+        more_warnings = [*more_warnings, validation.sentence]
+    return Selection(scored, order, details, unguided, warnings + more_warnings, validation)

@@ -168,7 +168,7 @@ def test_the_matched_map_guides_where_there_is_one_and_it_is_wanted(embedded_cas
     ],
 )
 def test_published_guidance_takes_the_map_as_it_is(guidance, choice, matches) -> None:
-    options = sampling_options(guidance, "off", choice, "auto", "off", "off", "float32", "off", 0)
+    options = sampling_options(guidance, "off", choice, "auto", "off", "off", "float32", "off", 0, "off")
     assert options.match_sharpness is matches and not options.selection.early_stop
 
 
