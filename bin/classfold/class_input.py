@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from classfold.half_maps import SAMPLES_FOLDER, HalfMaps, read_half_maps
 from classfold.maps import DensityMap, read_canonical
 from classfold.records import read_json
 from classfold.structure import Topology, match_atoms, read_model
+from classfold.support import SupportJudge, support_judge
 
 # Boltz's own confidence: 0.8 pLDDT + 0.2 ipTM, or pTM where there is one chain.
 _PLDDT_SHARE = 0.8
@@ -165,6 +167,13 @@ class ClassInput:
     """As sharp as the map, if there are any."""
     guided_by_half_map: Samples | None = None
     """Samples that the first half map guided, if there are any."""
+    map_record: Mapping[str, Any] = field(default_factory=dict)
+    """Content of map.json."""
+
+    @cached_property
+    def support(self) -> SupportJudge:
+        """What says which residues the map supports."""
+        return support_judge(self.topology, self.density, self.half_maps, self.map_record)
 
     @property
     def target(self) -> str:
@@ -211,4 +220,5 @@ class ClassInput:
             reference=Reference.read(reference, topology) if reference else None,
             half_maps=read_half_maps(map_folder, density, read_model(docked)),
             guided_by_half_map=read_samples(by_half_map, topology) if by_half_map.is_dir() else None,
+            map_record=map_record,
         )

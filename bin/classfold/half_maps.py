@@ -15,7 +15,7 @@ from classfold.structure import Model
 ROLES = ("half_map_1", "half_map_2")
 SAMPLES_FOLDER = "half_map_1"
 """Within ``T.C.samples``: what the first half map guided, in the same form."""
-ROUNDS = 2
+ROUNDS = 4
 """The mask's edge spreads strong low frequencies over weak high ones, less so once they have been filtered."""
 
 

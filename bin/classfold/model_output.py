@@ -17,6 +17,7 @@ from classfold.scores.finalists import N_FINALISTS, FinalistScores
 from classfold.scores.table import SCORES
 from classfold.selection import ScoredSample, Selection
 from classfold.structure import Topology, read_model, write_model
+from classfold.support import Support
 
 
 def write_models(folder: Path, given: ClassInput, selection: Selection) -> None:
@@ -30,7 +31,9 @@ def write_models(folder: Path, given: ClassInput, selection: Selection) -> None:
     _write_sample(folder / "model.cif", given, selection, selection.best)
     _write_records(folder / "scores.csv", score_rows(selection, given.reference is not None))
     plddt = given.samples.confidence_per_token(selection.best)
-    rows = residue_rows(given.topology, selection.best_fit.cc_residue, plddt, selection.best_details)
+    cc = selection.best_fit.cc_residue
+    support = given.support.judge(given.samples.coordinates[selection.best], cc)
+    rows = residue_rows(given.topology, cc, plddt, selection.best_details, support)
     _write_records(folder / "residues.csv", rows)
     (folder / CURVES_FILE).unlink(missing_ok=True)
     if selection.validation is not None:
@@ -111,7 +114,11 @@ def score_rows(selection: Selection, with_reference: bool) -> list[dict[str, Any
 
 
 def residue_rows(
-    topology: Topology, cc: np.ndarray, plddt: np.ndarray | None, details: FinalistScores
+    topology: Topology,
+    cc: np.ndarray,
+    plddt: np.ndarray | None,
+    details: FinalistScores,
+    support: Sequence[Support],
 ) -> list[dict[str, Any]]:
     """Rows of ``residues.csv``.
 
@@ -123,6 +130,8 @@ def residue_rows(
         0 to 1; written as 0 to 100, mean of the residue's atoms.
     details : FinalistScores
         Of the same model.
+    support : sequence of Support
+        Of each residue.
     """
     index = topology.residue_index
     confidence = np.full(len(cc), np.nan)
@@ -135,6 +144,7 @@ def residue_rows(
             "residue_number": topology.residue_number[first],
             "residue_name": topology.residue_name[first],
             "cc": _field(cc[k]),
+            "support": str(support[k]),
             "plddt": _field(confidence[k], 2),
             "q_score_06": _field(details.q_residue[k]),
             "ramachandran": validation.ramachandran[k] if validation else "",

@@ -17,6 +17,7 @@ from classfold.ranking import rank, score_model
 from classfold.scores.every_sample import Judgement, SampleJudge
 from classfold.scores.finalists import N_FINALISTS, FinalistScores, judge_finalists
 from classfold.structure import Topology, match_atoms, read_model
+from classfold.support import supported_fraction
 
 # A model of which less lies within the box of the map says nothing about the map.
 LEAST_INSIDE = 0.5
@@ -118,6 +119,7 @@ def score_samples(given: ClassInput, judge: SampleJudge) -> list[ScoredSample]:
             )
         rmsd = given.reference.rmsd(coordinates) if given.reference else None
         scores = judgement.scores | samples.confidence_scores(index)
+        scores["residues_supported"] = supported_fraction(given.support.judge(coordinates, fit.cc_residue))
         scored.append(ScoredSample(number, replicate, reason, score, fit, geometry, confidence, rmsd, scores))
     return scored
 
@@ -150,7 +152,10 @@ def judge_unguided(given: ClassInput, judge: SampleJudge) -> tuple[Unguided, lis
     placed = np.full((given.topology.n_atoms, 3), np.nan)
     placed[ours] = model.coordinates[theirs]
     rmsd = given.reference.rmsd(placed) if given.reference else None
-    scores = judge.judge(placed).scores if np.isfinite(placed).all() else {}
+    scores: dict[str, float | None] = {}
+    if np.isfinite(placed).all():
+        scores = judge.judge(placed).scores
+        scores["residues_supported"] = supported_fraction(given.support.judge(placed, fit.cc_residue))
     return Unguided(cc_mask, rmsd, scores), warnings
 
 
