@@ -137,8 +137,12 @@ def judge_halves(coordinates: np.ndarray, weights: np.ndarray, halves: HalfMaps,
     shells = make_shells(work.experimental[work.box].shape, np.full(3, work.grid.voxel_size_angstrom))
     share = shares(shells, resolution_angstrom)
     return HalfFit(
-        *(cc_mask(work), cc_mask(free), *curves),
-        *(float(share @ curve.curve) for curve in curves),
+        cc_work=cc_mask(work),
+        cc_free=cc_mask(free),
+        work=curves[0],
+        free=curves[1],
+        fsc_work=float(share @ curves[0].curve),
+        fsc_free=float(share @ curves[1].curve),
         blocks=block_sums(_difference(work, free, shells, share), work.grid.voxel_size_angstrom, resolution_angstrom),
     )
 

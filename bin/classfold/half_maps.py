@@ -1,4 +1,4 @@
-"""The half maps of a class, made as sharp as the map that they make up: what of that map is signal, and what is noise."""
+"""The half maps of a class, made as sharp as the map that they make up: what of it is signal, and what is noise."""
 
 from __future__ import annotations
 

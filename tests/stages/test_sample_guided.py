@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from safetensors.torch import load_file
 from sample_guided import main, sampling_options
 
-from classfold.class_task import MASS_RANGE, read_class
+from classfold.class_task import HALF_MAP_SAMPLES, MASS_RANGE, read_class
 from classfold.docking import Pose
 from classfold.errors import InputError
 from classfold.maps import read_canonical, write_map
