@@ -185,11 +185,7 @@ NOWHERE = r"CHECK_INPUT \(3 attempts\): the scheduler did not start a job that a
     ("given", "config", "sentence"),
     [
         (("--slurm_queue", "nowhere"), "", f"{NOWHERE}.*invalid partition"),
-        (
-            (),
-            "process { withName: PREPARE_MAP { memory = 900.GB } }\n",
-            f"{NOT_STARTED}.*configuration is not available",
-        ),
+        ((), "process { withName: PREPARE_MAP { memory = 900.GB } }\n", f"{NOT_STARTED}.*is not available"),
         (("--slurm_queue", "short"), "", "SLURM took job .*CHECK_INPUT.* will never start it: PartitionTimeLimit"),
     ],
     ids=["unknown queue", "no node can hold it", "beyond the queue's limit"],
