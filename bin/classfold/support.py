@@ -47,7 +47,7 @@ class Least:
 
 SUPPORTED = Least(sigmas=2.0, correlation=0.4)
 """Nine in ten residues of right models have both at 3 to 6 Å (docs/validation.md)."""
-WEAK = Least(sigmas=1.0, correlation=0.2)
+WEAK = Least(sigmas=1.5, correlation=0.3)
 """With less than either it has no density: nineteen in twenty residues in noise or beside their density."""
 
 

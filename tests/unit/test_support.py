@@ -88,8 +88,8 @@ def adk_topology_without(topology, rows):
 
 def test_both_density_and_shape_are_needed():
     assert support_of(5.0, 0.8) == "supported"
-    assert support_of(1.5, 0.8) == support_of(5.0, 0.3) == "weak"
-    assert support_of(0.5, 0.9) == support_of(9.0, 0.1) == support_of(9.0, -1.0) == "no density"
+    assert support_of(1.6, 0.8) == support_of(5.0, 0.35) == "weak"
+    assert support_of(1.4, 0.9) == support_of(9.0, 0.25) == support_of(9.0, -1.0) == "no density"
 
 
 def test_scale_and_offset_of_the_map_do_not_matter(adk_open, adk_topology):
