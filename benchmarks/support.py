@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
 """Support of residues: how many right ones are supported, and how many without density are said to have none.
 
-Half-map pairs of frames of adenylate kinase, of both ends of its path, whose FSC is 0.143 at 3 to 6 Å by
-construction, as refinement leaves their mean (weighted by its FSC) and as post-processing does (sharpened). Noise is
-known by the half maps or, without them, by what the automatic threshold finds around the molecule. Three kinds of
-residues are judged:
+Half-map pairs of frames of adenylate kinase, whose FSC is 0.143 at 3 to 6 Å by construction, as refinement leaves their
+mean (weighted by its FSC) and as post-processing does (sharpened). Noise is known by the half maps or, without them, by
+what the automatic threshold finds around the molecule. Three kinds of residues are judged:
 
-right: all residues of the right model; noise: those of the lid (residues 118 to 160) in a map of the molecule
-without it; moved: every fourth stretch of nine residues, 12 Å outwards. Of the latter two only residues count of which
-no atom is within 3 Å of an atom of the map. The last line is the lowest of the shares in percent: supported of the
-right ones, less 90, and without density of the others, less 95; it is to be 0 or more.
+right: all residues of the right model; noise: those of the lid (residues 118 to 160) in a map of the molecule without
+it; moved: every fourth stretch of nine residues, 12 Å outwards. Of the latter two only residues count of which no atom
+is within 3 Å of an atom of the map. The last line is the lowest of the shares in percent: supported of the right ones,
+less 90, and without density of the others, less 95; it is to be 0 or more.
 
     ./classfold bench support [--resolutions 3,4,5,6] [--frames 43,97]
 """
