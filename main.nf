@@ -5,6 +5,7 @@ include { CLASSFOLD } from './workflows/classfold'
 
 workflow {
     help_or_refuse(new Parameters(projectDir.resolve('nextflow_schema.json')))
+    SlurmQueue.watch(workflow.workDir)
     CLASSFOLD(file(params.input, glob: false), Results.fingerprint(projectDir.resolve('bin/classfold')))
 }
 
@@ -36,5 +37,5 @@ workflow.onComplete {
 }
 
 workflow.onError {
-    System.err.println "\nClassFold stopped. What was said last:\n${workflow.errorMessage ?: workflow.errorReport}"
+    System.err.println "\nClassFold stopped. What was said last:\n${Failures.lastSentence(workflow.errorMessage ?: workflow.errorReport)}"
 }

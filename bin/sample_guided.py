@@ -13,14 +13,16 @@ Example: sample_guided.py --sequence adk.sequence --embedding adk.embedding --we
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from classfold.class_task import ClassTask, read_class
+from classfold.class_task import ClassTask, guided_by_half_map, read_class
 from classfold.errors import InputError, run_stage
 from classfold.guided_sampling import GuidedSampler
+from classfold.half_maps import SAMPLES_FOLDER
 from classfold.population import Selection
 from classfold.precision import MATMULS, Matmul, Precision
 from classfold.samples_output import write_samples
@@ -83,6 +85,12 @@ from classfold.target_run import SamplingOptions, TargetRun, load_run
 @click.option(
     "--physical-guidance", type=click.Choice(["on", "off"]), default="off", help="Correct by Boltz's own potentials."
 )
+@click.option(
+    "--half-map-validation",
+    type=click.Choice(["on", "off"]),
+    default="off",
+    help="Guide a few more samples of each class by its first half map, to tell over-fitting.",
+)
 @click.option("--precision", type=click.Choice(MATMULS), default="float32", help="Of the network's matrix products.")
 @click.option("--compile", "compiles", type=click.Choice(["on", "off"]), default="off", help="Compile the denoiser.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
@@ -110,11 +118,15 @@ def main(
     finished = sampler.sample()
     for index, task in enumerate(tasks):
         folder = output / f"{run.topology.target}.{task.name}.samples"
+        if task.most_samples is not None:
+            folder /= SAMPLES_FOLDER
         write_samples(sampler, index, finished, time.monotonic() - started, folder)
 
 
 def read_classes(folders: list[tuple[Path, Path]], run: TargetRun, output: Path) -> list[ClassTask]:
     """The classes that can be sampled; ``T.C.failure`` says of each other one in a sentence why not.
+
+    After them come those that are to be guided by their first half map as well.
 
     Raises
     ------
@@ -122,10 +134,13 @@ def read_classes(folders: list[tuple[Path, Path]], run: TargetRun, output: Path)
         If none can.
     """
     output.mkdir(parents=True, exist_ok=True)
-    tasks, mask = [], run.prior.atom_mask
+    tasks: list[ClassTask] = []
+    by_half_maps: list[ClassTask] = []
     for map_folder, docking_folder in folders:
         try:
-            tasks.append(read_class(map_folder, docking_folder, run.topology, mask, run.options.match_sharpness))
+            task, by_half_map = read_both(map_folder, docking_folder, run)
+            tasks.append(task)
+            by_half_maps += by_half_map
         except InputError as error:
             if len(folders) == 1:
                 raise
@@ -133,7 +148,24 @@ def read_classes(folders: list[tuple[Path, Path]], run: TargetRun, output: Path)
             (output / f"{map_folder.stem}.failure").write_text(f"{error}\n")
     if not tasks:
         raise InputError(f"none of {len(folders)} classes of {run.topology.target} can be sampled, see above")
-    return tasks
+    return tasks + by_half_maps
+
+
+def read_both(map_folder: Path, docking_folder: Path, run: TargetRun) -> tuple[ClassTask, list[ClassTask]]:
+    """A class, and the same guided by its first half map if that is wanted and it has one."""
+    task = read_class(
+        map_folder, docking_folder, run.topology, run.prior.atom_mask, run.options.match_sharpness
+    )
+    if not run.options.half_map_validation:
+        return task, []
+    by_half_map = guided_by_half_map(task, map_folder, docking_folder)
+    if by_half_map is not None:
+        return task, [by_half_map]
+    warning = (
+        "over-fitting was not measured, for the class has no half maps: give half_map_1 and half_map_2 in the "
+        "samplesheet, or leave --half_map_validation out"
+    )
+    return replace(task, warnings=(warning,)), []
 
 
 def sampling_options(
@@ -146,6 +178,7 @@ def sampling_options(
     precision: Matmul,
     compiles: str,
     batch_size: int,
+    half_map_validation: str,
 ) -> SamplingOptions:
     """The options as the package takes them."""
     mode = GuidanceMode(guidance)
@@ -161,6 +194,7 @@ def sampling_options(
         precision=Precision(precision, compiles == "on"),
         match_sharpness=matches,
         assembled_start=assembled_start == "auto" and mode is not GuidanceMode.PUBLISHED,
+        half_map_validation=half_map_validation == "on",
     )
 
 

@@ -14,19 +14,30 @@ class Failures {
         140: 'it ran out of the time that it was granted',
         143: 'it was stopped, by the scheduler or by hand',
         (Integer.MAX_VALUE): 'it ended without an exit code: its node may have been lost']
+    static final String ASKED_BY = 'queue, account, clusterOptions and resourceLimits of the configuration decide what is asked for.'
     private static final List<Map> NOTED = [].asSynchronized()
     private static volatile Map recorded
+    /** The first task that the scheduler would not start; what the scheduler said of it comes with Nextflow's message. */
+    private static volatile Map refused
 
     /**
-     * What to do about a task that failed. `names` are the classes that it worked for; none: it worked for the whole target.
+     * What to do about a task that failed. `names` are the classes that it worked for; none: it worked for the whole target,
+     * and without a target for the whole run.
      * A task that never began was refused or lost by the scheduler: Nextflow would wait for ever for one that is ignored.
      */
-    static String strategy(Object task, String target, List<String> names = []) {
+    static String strategy(Object task, String target = null, List<String> names = []) {
         def begun = task.workDir?.resolve('.command.begin')?.exists()
         if (task.attempt <= RETRIES && (!begun || task.exitStatus in TRANSIENT.keySet())) return 'retry'
-        if (!begun) return 'terminate'
+        def stage = task.process.tokenize(':').last()
+        if (!begun) {
+            def asked = ['cpus', 'memory', 'time', 'queue', 'clusterOptions'].collectEntries { [it, task."$it"] }.findAll { it.value }
+            refused = refused ?: [target: target, class: names.size() == 1 ? names[0] : null, stage: stage, exit_code: null, attempts: task.attempt,
+                       asked: asked.collect { name, value -> "$name = $value" }.join(', '), work_folder: null]
+            return 'terminate'
+        }
+        if (!target) return 'terminate'
         def code = task.exitStatus == Integer.MAX_VALUE ? null : task.exitStatus
-        def noted = [stage: task.process.tokenize(':').last(), exit_code: code, attempts: task.attempt,
+        def noted = [stage: stage, exit_code: code, attempts: task.attempt,
                      error: lastWords(task.exitStatus, task.workDir), work_folder: task.workDir.toUriString() - ~'^file://']
         NOTED.addAll((names ?: [null]).collect { told([target: target, class: it] + noted) })
         'ignore'
@@ -41,9 +52,9 @@ class Failures {
 
     /** With all of it in one sentence: "adk.open, PREPARE_MAP: Map open.mrc is ...". */
     private static Map told(Map failure) {
-        def whom = failure.target + (failure.class ? ".$failure.class" : ', all classes')
+        def whom = failure.target ? failure.target + (failure.class ? ".$failure.class, " : ', all classes, ') : ''
         def tries = failure.attempts > 1 ? " ($failure.attempts attempts)" : ''
-        failure + [sentence: "$whom, $failure.stage$tries: $failure.error".toString()]
+        failure + [sentence: "$whom$failure.stage$tries: $failure.error".toString()]
     }
 
     /** What a stage said last. */
@@ -53,6 +64,9 @@ class Failures {
         // Stages end wrong input and want of memory with one line "stage_name: sentence"; a kill leaves none.
         def own = lines.reverse().find { it ==~ /[a-z]+_[a-z]+: .+/ }
         if (own) return own.replaceFirst(/^\w+: /, '')
+        // The scheduler's own daemon writes into the job's log, not into what the stage said.
+        def log = folder.resolve('.command.log')
+        if (log.exists() && log.text =~ /(?i)exceeded (job )?memory limit|oom.kill/) return 'it was killed: it needed more memory than it was granted'
         TRANSIENT[code] ?: (lines ? lines.last() : "it ended with exit code $code and said nothing".toString())
     }
 
@@ -75,8 +89,17 @@ class Failures {
     /** The same at the end, also where the run stopped on the way. */
     static Map outcome(boolean success, String message) {
         if (success && recorded) return recorded
+        [status: 'failed', n_classes: null, classes_without_model: [], failures: NOTED + [stopped(message)]]
+    }
+
+    /** What is said on the terminal of a run that stopped. */
+    static String lastSentence(String message) {
+        refused ? stopped(message).sentence : message
+    }
+
+    private static Map stopped(String message) {
         def last = (message ?: 'The run was stopped.').readLines()*.trim().findAll().join(' ')
-        def stopped = [target: null, class: null, stage: null, exit_code: null, attempts: null, error: last, work_folder: null, sentence: last]
-        [status: 'failed', n_classes: null, classes_without_model: [], failures: NOTED + [stopped]]
+        if (!refused) return [target: null, class: null, stage: null, exit_code: null, attempts: null, error: last, work_folder: null, sentence: last]
+        told(refused.findAll { it.key != 'asked' } + [error: "the scheduler did not start a job that asks for $refused.asked. It said: $last; " + ASKED_BY])
     }
 }

@@ -1,7 +1,7 @@
 process CHECK_INPUT {
     tag "${sheet.name}"
     label 'cpu'
-    errorStrategy 'terminate'
+    errorStrategy { Failures.strategy(task) }
 
     input:
     val fingerprint

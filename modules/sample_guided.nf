@@ -15,7 +15,7 @@ process SAMPLE_GUIDED {
     script:
     def classes = names.collect { "--map ${target}.${it}.map --docking ${target}.${it}.docking" }.join(' ')
     def options = Options.join(params, ['guidance', 'early_stop', 'match_sharpness', 'assembled_start', 'steering',
-        'physical_guidance', 'precision', 'compile', 'device'])
+        'physical_guidance', 'half_map_validation', 'precision', 'compile', 'device'])
     """
     sample_guided.py --sequence $sequence --embedding $embedding --weights $weights $classes \\
         $options --batch-size ${Failures.batchSize(task, params.batch_size)} --output .

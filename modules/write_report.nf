@@ -1,5 +1,6 @@
 process WRITE_REPORT {
     label 'cpu'
+    errorStrategy { Failures.strategy(task) }
     publishDir params.outdir, mode: 'copy'
 
     input:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from classfold.errors import InputError
+from classfold.half_maps import SAMPLES_FOLDER, HalfMaps, read_half_maps
 from classfold.maps import DensityMap, read_canonical
 from classfold.records import read_json
 from classfold.structure import Topology, match_atoms, read_model
+from classfold.support import SupportJudge, support_judge
 
 # Boltz's own confidence: 0.8 pLDDT + 0.2 ipTM, or pTM where there is one chain.
 _PLDDT_SHARE = 0.8
@@ -160,6 +163,17 @@ class ClassInput:
     sampling: Mapping[str, Any]
     """The sampler's record."""
     reference: Reference | None
+    half_maps: HalfMaps | None = None
+    """As sharp as the map, if there are any."""
+    guided_by_half_map: Samples | None = None
+    """Samples that the first half map guided, if there are any."""
+    map_record: Mapping[str, Any] = field(default_factory=dict)
+    """Content of map.json."""
+
+    @cached_property
+    def support(self) -> SupportJudge:
+        """What says which residues the map supports."""
+        return support_judge(self.topology, self.density, self.half_maps, self.map_record)
 
     @property
     def target(self) -> str:
@@ -191,15 +205,20 @@ class ClassInput:
                     f"{folder} belongs to {'.'.join(got)}, {map_folder} to {'.'.join(expected)}; "
                     "give folders of one target and class"
                 )
+        density, docked = read_canonical(map_folder / "map.mrc"), docking / "docked.cif"
+        by_half_map = samples / SAMPLES_FOLDER
         return cls(
             class_name=map_record["class"],
             topology=topology,
-            density=read_canonical(map_folder / "map.mrc"),
+            density=density,
             resolution_angstrom=float(map_record["resolution_angstrom"]),
             threshold=float(map_record["threshold"]),
             map_name=str(map_record["source_map"]),
-            docked=docking / "docked.cif",
+            docked=docked,
             samples=read_samples(samples, topology),
             sampling=sampling,
             reference=Reference.read(reference, topology) if reference else None,
+            half_maps=read_half_maps(map_folder, density, read_model(docked)),
+            guided_by_half_map=read_samples(by_half_map, topology) if by_half_map.is_dir() else None,
+            map_record=map_record,
         )

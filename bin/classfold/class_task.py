@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .errors import InputError
 from .global_energy import Cloud
+from .half_maps import read_half_maps
 from .local_energy import TargetMap
 from .maps import read_canonical
 from .point_cloud import read_cloud
@@ -23,6 +24,8 @@ MIN_DOCKED_ATOMS = 3
 """A superposition needs three points."""
 MASS_RANGE = (0.3, 3.0)
 """A contour far from the molecule's volume says more about the contour than about the map."""
+HALF_MAP_SAMPLES = 4
+"""Samples that a half map guides, to tell over-fitting; the best of them is judged."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,10 @@ class ClassTask:
     """Whether the target map is the one that was made as sharp as the docked model."""
     assembled: Tensor | None = None
     """(n_atoms, 3) model in Å in the map's frame whose parts were docked one by one, where that fits better."""
+
+    most_samples: int | None = None
+    """How many samples are drawn if there are more random numbers; None: of each."""
+    warnings: tuple[str, ...] = ()
 
     def place(self, sample: int) -> Tensor:
         """(n_atoms, 3) where a sample, counted from 0, begins: the samples take turns among the poses."""
@@ -93,6 +100,19 @@ def read_class(
         is_matched=is_matched,
         assembled=_read_assembled(docking_folder / "assembled.cif", topology, atom_mask),
     )
+
+
+def guided_by_half_map(task: ClassTask, map_folder: Path, docking_folder: Path) -> ClassTask | None:
+    """The class with its first half map in the place of the map's density, for a few samples; None without half maps.
+
+    What is coarse stays that of the whole map: the docked models, and the point cloud of the global stage.
+    """
+    like = read_canonical(docking_folder / MATCHED_MAP if task.is_matched else map_folder / "map.mrc")
+    halves = read_half_maps(map_folder, like, read_model(docking_folder / "docked.cif"))
+    if halves is None:
+        return None
+    target_map = replace(task.target_map, density=_tensor(halves.first.density, task.docked))
+    return replace(task, target_map=target_map, most_samples=HALF_MAP_SAMPLES)
 
 
 def _tensor(array: np.ndarray, like: Tensor) -> Tensor:

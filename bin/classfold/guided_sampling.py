@@ -70,13 +70,13 @@ class GuidedSampler:
         self.footprint = self._footprint()
         # Once, before anything of it is held: later the same memory would be counted as used and as needed.
         self.batch_size = first_batch(
-            len(tasks) * len(self.seeds), run.options.batch_size, run.prior.device, self.footprint
+            sum(map(self.n_samples, range(len(tasks)))), run.options.batch_size, run.prior.device, self.footprint
         )
 
     def sample(self) -> list[Particle]:
         """Take all samples of all classes from the end of the warm-up to the end; returns those that were finished."""
         particles = [
-            self.begin(index, number) for index in range(len(self.tasks)) for number in range(len(self.seeds))
+            self.begin(index, number) for index in range(len(self.tasks)) for number in range(self.n_samples(index))
         ]
         starts = {particle.first_step for particle in particles}
         ends = sorted({*starts, *(step + 1 for step in self.checkpoints), self.run.schedule.steps})
@@ -91,6 +91,11 @@ class GuidedSampler:
                 going = [particle for group in judged for particle in group]
             particles = sorted(going + waiting, key=lambda particle: (particle.task, particle.sample))
         return particles
+
+    def n_samples(self, index: int) -> int:
+        """How many samples are drawn of a class."""
+        most = self.tasks[index].most_samples
+        return len(self.seeds) if most is None else min(most, len(self.seeds))
 
     def begin(self, index: int, number: int) -> Particle:
         """A sample of a class at its start: the end of the warm-up or, for every other one, the assembled model."""

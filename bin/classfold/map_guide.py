@@ -29,6 +29,8 @@ class Energies:
     """(n_atoms,) share of the model's mass that each atom has in the global energy."""
     modes: Sequence[GuidanceMode]
     """How each class is guided."""
+    furthest_angstrom: float = LOCAL_STEP_ANGSTROM
+    """Bound of a step of the local stage where lengths are not the paper's."""
 
     @property
     def are_published(self) -> bool:
@@ -116,10 +118,10 @@ class MapGuide:
         return values, displacement, published if self.energies.are_published else norms(displacement)
 
     def _pull_locally(self, denoised: Tensor, maps: Tensor, published: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The same towards the density, with the published length or, if that is less, 1 Å for every atom.
+        """The same towards the density, with the published length or, if that is less, its bound for every atom.
 
         A longer step along the slope of a density goes past where it leads, and breaks bonds on the way.
         """
         values, gradient = self.energies.local.value_and_gradient(denoised, maps)
-        furthest = LOCAL_STEP_ANGSTROM * denoised.shape[1] ** 0.5
+        furthest = self.energies.furthest_angstrom * denoised.shape[1] ** 0.5
         return values, gradient, published if self.energies.are_published else published.clamp(max=furthest)

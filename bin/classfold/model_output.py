@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from classfold.class_input import ClassInput
+from classfold.half_map_validation import CURVES_FILE
 from classfold.ranking import RANKING_RULE
 from classfold.records import write_json
 from classfold.scores.finalists import N_FINALISTS, FinalistScores
 from classfold.scores.table import SCORES
 from classfold.selection import ScoredSample, Selection
 from classfold.structure import Topology, read_model, write_model
+from classfold.support import Support
 
 
 def write_models(folder: Path, given: ClassInput, selection: Selection) -> None:
@@ -29,8 +31,13 @@ def write_models(folder: Path, given: ClassInput, selection: Selection) -> None:
     _write_sample(folder / "model.cif", given, selection, selection.best)
     _write_records(folder / "scores.csv", score_rows(selection, given.reference is not None))
     plddt = given.samples.confidence_per_token(selection.best)
-    rows = residue_rows(given.topology, selection.best_fit.cc_residue, plddt, selection.best_details)
+    cc = selection.best_fit.cc_residue
+    support = given.support.judge(given.samples.coordinates[selection.best], cc)
+    rows = residue_rows(given.topology, cc, plddt, selection.best_details, support)
     _write_records(folder / "residues.csv", rows)
+    (folder / CURVES_FILE).unlink(missing_ok=True)
+    if selection.validation is not None:
+        selection.validation.curves().round(6).to_csv(folder / CURVES_FILE, index=False)
     n_written = len(read_model(folder / "model.cif").coordinates)
     if n_written != given.topology.n_atoms:
         raise RuntimeError(f"model.cif holds {n_written} of {given.topology.n_atoms} atoms")
@@ -107,7 +114,11 @@ def score_rows(selection: Selection, with_reference: bool) -> list[dict[str, Any
 
 
 def residue_rows(
-    topology: Topology, cc: np.ndarray, plddt: np.ndarray | None, details: FinalistScores
+    topology: Topology,
+    cc: np.ndarray,
+    plddt: np.ndarray | None,
+    details: FinalistScores,
+    support: Sequence[Support],
 ) -> list[dict[str, Any]]:
     """Rows of ``residues.csv``.
 
@@ -119,6 +130,8 @@ def residue_rows(
         0 to 1; written as 0 to 100, mean of the residue's atoms.
     details : FinalistScores
         Of the same model.
+    support : sequence of Support
+        Of each residue.
     """
     index = topology.residue_index
     confidence = np.full(len(cc), np.nan)
@@ -131,6 +144,7 @@ def residue_rows(
             "residue_number": topology.residue_number[first],
             "residue_name": topology.residue_name[first],
             "cc": _field(cc[k]),
+            "support": str(support[k]),
             "plddt": _field(confidence[k], 2),
             "q_score_06": _field(details.q_residue[k]),
             "ramachandran": validation.ramachandran[k] if validation else "",
@@ -171,6 +185,7 @@ def models_record(given: ClassInput, selection: Selection) -> dict[str, Any]:
             "scores": _scores_record(selection.unguided.scores),
         },
         "reference": reference,
+        "half_map_validation": selection.validation and selection.validation.record(),
         "warnings": list(selection.warnings),
     }
 

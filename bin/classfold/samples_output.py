@@ -81,7 +81,7 @@ def write_samples(
     run, task, history = sampler.run, sampler.tasks[index], sampler.histories[index]
     particles = [particle for particle in finished if particle.task == index]
     tensors = gather(particles, run.prior.atom_mask)
-    warnings = check_finite(tensors["coordinates"], task.name)
+    warnings = [*check_finite(tensors["coordinates"], task.name), *task.warnings]
     if sampler.correct is not None and sampler.correct.is_idle:
         warnings.append("physical guidance does nothing here: its potentials know ligands and contacts between chains")
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ def write_samples(
     record = {
         "target": run.topology.target,
         "class": task.name,
-        "n_samples": len(sampler.seeds),
+        "n_samples": sampler.n_samples(index),
         "samples": [sample_record(sampler, each) for each in particles],
         "stopped": [stopped._asdict() for stopped in history.stopped],
         "resamplings": history.resamplings,
@@ -108,13 +108,13 @@ def write_samples(
         "precision": asdict(run.options.precision),
         "memory": memory_record(sampler),
         "seconds": round(seconds, 2),
-        "classes_together": [each.name for each in sampler.tasks],
+        "classes_together": list(dict.fromkeys(each.name for each in sampler.tasks)),
         "device": str(run.prior.device),
         "warnings": warnings,
     }
     write_json(record, folder / "samples.json")
     click.echo(
-        f"{run.topology.target} {task.name}: {len(particles)} of {len(sampler.seeds)} samples finished, "
+        f"{run.topology.target} {task.name}: {len(particles)} of {sampler.n_samples(index)} samples finished, "
         f"{len(history.stopped)} stopped early"
     )
     for warning in warnings:

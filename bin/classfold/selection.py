@@ -10,12 +10,14 @@ import numpy as np
 from classfold.class_input import ClassInput
 from classfold.errors import InputError
 from classfold.geometry import Geometry
+from classfold.half_map_validation import Validation, judge_halves
 from classfold.map_fit import MapFit, fit_to_map
 from classfold.maps import DensityMap
 from classfold.ranking import rank, score_model
 from classfold.scores.every_sample import Judgement, SampleJudge
 from classfold.scores.finalists import N_FINALISTS, FinalistScores, judge_finalists
 from classfold.structure import Topology, match_atoms, read_model
+from classfold.support import supported_fraction
 
 # A model of which less lies within the box of the map says nothing about the map.
 LEAST_INSIDE = 0.5
@@ -63,6 +65,8 @@ class Selection:
     """What the slow scores say of the best sample, residue by residue."""
     unguided: Unguided
     warnings: Sequence[str]
+    validation: Validation | None = None
+    """What half maps say of over-fitting, if a few samples were guided by one."""
 
     @property
     def best(self) -> int:
@@ -115,6 +119,7 @@ def score_samples(given: ClassInput, judge: SampleJudge) -> list[ScoredSample]:
             )
         rmsd = given.reference.rmsd(coordinates) if given.reference else None
         scores = judgement.scores | samples.confidence_scores(index)
+        scores["residues_supported"] = supported_fraction(given.support.judge(coordinates, fit.cc_residue))
         scored.append(ScoredSample(number, replicate, reason, score, fit, geometry, confidence, rmsd, scores))
     return scored
 
@@ -147,8 +152,31 @@ def judge_unguided(given: ClassInput, judge: SampleJudge) -> tuple[Unguided, lis
     placed = np.full((given.topology.n_atoms, 3), np.nan)
     placed[ours] = model.coordinates[theirs]
     rmsd = given.reference.rmsd(placed) if given.reference else None
-    scores = judge.judge(placed).scores if np.isfinite(placed).all() else {}
+    scores: dict[str, float | None] = {}
+    if np.isfinite(placed).all():
+        scores = judge.judge(placed).scores
+        scores["residues_supported"] = supported_fraction(given.support.judge(placed, fit.cc_residue))
     return Unguided(cc_mask, rmsd, scores), warnings
+
+
+def validate(given: ClassInput, best: int) -> Validation | None:
+    """Compare the selected sample with the best, by the same rule, of those that the first half map guided.
+
+    None if there are none that can be ranked.
+    """
+    halves, samples = given.half_maps, given.guided_by_half_map
+    if halves is None or samples is None:
+        return None
+    in_half = replace(given, density=halves.first, samples=samples, reference=None)
+    judge = SampleJudge(given.topology, halves.first, given.resolution_angstrom, given.threshold)
+    order = rank([sample.score for sample in score_samples(in_half, judge)])
+    if not order:
+        return None
+    guided, whole = (
+        judge_halves(coordinates, given.topology.atomic_numbers, halves, given.resolution_angstrom)
+        for coordinates in (samples.coordinates[order[0]], given.samples.coordinates[best])
+    )
+    return Validation(guided, whole)
 
 
 def _warnings(best: ScoredSample, scored: Sequence[ScoredSample], unguided: float | None) -> list[str]:
@@ -191,4 +219,7 @@ def select(given: ClassInput) -> Selection:
     unguided, warnings = judge_unguided(given, judge)
     warnings += _warnings(scored[order[0]], scored, unguided.cc_mask)
     details, more_warnings = score_finalists(given, scored, order)
-    return Selection(scored, order, details, unguided, warnings + more_warnings)
+    validation = validate(given, order[0])
+    if validation is not None and validation.is_overfitted:
+        more_warnings = [*more_warnings, validation.sentence]
+    return Selection(scored, order, details, unguided, warnings + more_warnings, validation)

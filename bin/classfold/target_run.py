@@ -36,6 +36,8 @@ class SamplingOptions:
     """Whether the density that guides is as sharp as the docked model's."""
     assembled_start: bool = True
     """Whether every other sample of a class that has an assembled model begins there."""
+    half_map_validation: bool = False
+    """Whether a few samples of each class are guided by its first half map, to tell over-fitting."""
 
 
 @dataclass(frozen=True)

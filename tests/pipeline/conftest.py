@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(item.fspath).parent == Path(__file__).parent:
             item.add_marker(pytest.mark.pipeline)
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run that goes on in the background, in a session of its own."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def said(self) -> str:
+        """All that it has said on the terminal."""
+        return self.log.read_text()
+
+    def end(self, seconds: float) -> int:
+        """Its exit code; a test fails that takes longer."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"the run did not end within {seconds} s: {self.said()[-4000:]}")
+
+    def kill(self) -> None:
+        """Every process of it at once; nothing if it has ended."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
 
 @dataclass(frozen=True)
@@ -56,19 +82,34 @@ class Run:
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
         return done.stdout
 
-    def kill_when(self, said: str, *options: str) -> str:
-        """Start, wait until the log says something, then kill every process of the run at once."""
-        log = self.folder / "killed.log"
+    @contextmanager
+    def background(self, *options: str) -> Iterator[Started]:
+        """Start, and go on; what still runs at the end of the block is killed."""
+        log = self.folder / "background.log"
         with log.open("w") as stream:
             process = subprocess.Popen(
                 self.command(*options), cwd=self.folder, env=self.environment(), stdout=stream, stderr=stream,
                 start_new_session=True,
             )  # fmt: skip
-            while said not in log.read_text() and process.poll() is None:
+        started = Started(process, log)
+        try:
+            yield started
+        finally:
+            started.kill()
+
+    def kill_when(self, said: str, *options: str) -> str:
+        """Start, wait until the log says something, then kill every process of the run at once."""
+        with self.background(*options) as started:
+            while said not in started.said() and started.process.poll() is None:
                 time.sleep(0.2)
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        return log.read_text()
+        return started.said()
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace the first ``old`` in a file of the project, which must be a copy."""
+        path = self.project / name
+        text = path.read_text()
+        assert self.project != ROOT and old in text
+        path.write_text(text.replace(old, new, 1))
 
     def statuses(self) -> dict[str, str]:
         """Task name to COMPLETED, CACHED or FAILED, as the last run's trace has it."""

@@ -25,19 +25,13 @@ def outcome(run) -> dict:
     return json.loads((run.folder / "results/pipeline_info/failures.json").read_text())
 
 
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
-
-
 @pytest.fixture(scope="module")
 def partial(new_run) -> tuple:
     """Three classes: a contour that leaves nothing stops PREPARE_MAP, another class cannot be read by SAMPLE_GUIDED."""
     run = new_run(copy=True)
     key = '    key = record["target"], record["class"]\n'
     fault = '    if key[1] == "sick":\n        raise InputError("the docked model is <of> another molecule")\n'
-    edit(run.project / "bin/classfold/class_task.py", key, key + fault)
+    run.edit("bin/classfold/class_task.py", key, key + fault)
     rows = row("closed") + row("sick", density_map="open.mrc") + row("unlit", SPECKS)
     (run.folder / "sheet.csv").write_text(HEADER + rows)
     return run, run.start("-profile", "test", "--input", "sheet.csv", *QUICK)
@@ -80,7 +74,7 @@ def test_a_run_without_any_model_has_failed(new_run) -> None:
     """Stubs: none computes, and PREPARE_MAP refuses every map."""
     run = new_run(copy=True)
     refusal = "    echo 'prepare_map: the map is empty; give another.' >&2; exit 2\n"
-    edit(run.project / "modules/prepare_map.nf", STUB, STUB + refusal)
+    run.edit("modules/prepare_map.nf", STUB, STUB + refusal)
     done = run.start("-profile", "test", "-stub-run")
     assert done.returncode == FAILED
     assert "Failed: 2 of 2 classes have no model." in done.stderr
@@ -94,12 +88,11 @@ def test_a_run_without_any_model_has_failed(new_run) -> None:
 def struck(new_run):
     """A project whose stages (stubs: none computes) die as on a cluster."""
     run = new_run(copy=True)
-    modules = run.project / "modules"
     # Killed for memory twice; then it gets through.
     batch, memory = "${Failures.batchSize(task, params.batch_size)}", "${task.memory.toGiga()}"
     tries = f"    echo batch {batch} memory {memory} >> $workflow.launchDir/tries\n"
-    edit(modules / "sample_guided.nf", STUB, STUB + tries + "    [ ${task.attempt} = 3 ] || exit 137\n")
-    edit(modules / "prepare_map.nf", STUB, STUB + "    [ $class_name = closed ] || exit 140\n")
+    run.edit("modules/sample_guided.nf", STUB, STUB + tries + "    [ ${task.attempt} = 3 ] || exit 137\n")
+    run.edit("modules/prepare_map.nf", STUB, STUB + "    [ $class_name = closed ] || exit 140\n")
     return run
 
 

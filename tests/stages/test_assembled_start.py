@@ -21,6 +21,7 @@ N_SAMPLES = 6
 CHOICES = {
     "guidance": "fast", "early_stop": "off", "match_sharpness": "off", "assembled_start": "auto", "steering": "off",
     "physical_guidance": "off", "precision": "float32", "compiles": "off", "batch_size": 12,
+    "half_map_validation": "off",
 }  # fmt: skip
 
 

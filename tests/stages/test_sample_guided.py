@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from safetensors.torch import load_file
 from sample_guided import main, sampling_options
 
-from classfold.class_task import MASS_RANGE, read_class
+from classfold.class_task import HALF_MAP_SAMPLES, MASS_RANGE, read_class
 from classfold.docking import Pose
 from classfold.errors import InputError
 from classfold.maps import read_canonical, write_map
@@ -168,7 +168,7 @@ def test_the_matched_map_guides_where_there_is_one_and_it_is_wanted(embedded_cas
     ],
 )
 def test_published_guidance_takes_the_map_as_it_is(guidance, choice, matches) -> None:
-    options = sampling_options(guidance, "off", choice, "auto", "off", "off", "float32", "off", 0)
+    options = sampling_options(guidance, "off", choice, "auto", "off", "off", "float32", "off", 0, "off")
     assert options.match_sharpness is matches and not options.selection.early_stop
 
 
@@ -384,3 +384,32 @@ def test_a_docking_for_every_map_is_needed(embedded_case, tmp_path) -> None:
     given += ["--map", str(embedded_case.folder / "small.two.map")]
     with pytest.raises(InputError, match="2 maps and 1 dockings"):
         main.main(given, standalone_mode=False)
+
+
+def test_half_map_validation_guides_a_few_more_samples_by_the_first_half_map(embedded_case, stopped, tmp_path) -> None:
+    """Those of the map are the same to the bit; a half map without noise, as sharp as the map, leads to the same."""
+    topology = Topology.read(embedded_case.sequence)
+    case = replace(embedded_case, folder=tmp_path)
+    for name in CLASSES:
+        for stage in ("map", "docking"):
+            shutil.copytree(embedded_case.folder / f"small.{name}.{stage}", tmp_path / f"small.{name}.{stage}")
+    whole = read_canonical(tmp_path / "small.one.map/map.mrc")
+    blank = replace(whole, density=-3 * whole.density)
+    for number, half in ((1, replace(whole, density=5 * whole.density)), (2, blank)):
+        write_map(tmp_path / f"small.one.map/half_map_{number}.mrc", half)
+    (tmp_path / "small.embedding").symlink_to(embedded_case.folder / "small.embedding")
+    run(case, tmp_path, "one", "two", options=("--half-map-validation", "on", *ALL_AT_ONCE))
+    for name in CLASSES:
+        assert torch.equal(samples(tmp_path, name), samples(stopped, name))
+    assert "no half maps" in record(tmp_path, "two")["warnings"][0] and record(tmp_path, "one")["warnings"] == []
+    assert not (tmp_path / "small.two.samples/half_map_1").exists()
+    folder = tmp_path / "small.one.samples/half_map_1"
+    told, drawn = read_json(folder / "samples.json"), load_file(folder / "samples.safetensors")["coordinates"]
+    assert told["n_samples"] == HALF_MAP_SAMPLES and told["classes_together"] == ["one", "two"]
+    assert drawn.shape == (3, topology.n_atoms, 3) and len(told["stopped"]) == 1
+    finished = {each["sample"]: index for index, each in enumerate(record(stopped, "one")["samples"])}
+    common = [(index, finished[e["sample"]]) for index, e in enumerate(told["samples"]) if e["sample"] in finished]
+    assert common
+    for of_half, of_whole in common:
+        # The same random numbers and a density that differs by its scale alone.
+        assert (drawn[of_half] - samples(stopped, "one")[of_whole]).abs().max() < 0.2

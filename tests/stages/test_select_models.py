@@ -12,6 +12,7 @@ import select_models
 from click.testing import CliRunner
 
 from classfold.errors import InputError
+from classfold.maps import read_canonical, write_map
 from classfold.scores.table import SCORES
 from classfold.structure import write_model
 from tests.stage_folders import simulated_map, write_docking, write_map_folder, write_samples, write_sequence
@@ -203,3 +204,63 @@ def test_a_reference_of_another_molecule_is_refused(folders, samples, tmp_path, 
     write_model(tmp_path / "other.cif", alanine, adk_open, title="other")
     outcome = run(folders, drawn, tmp_path / "models", "--reference", str(tmp_path / "other.cif"))
     assert isinstance(outcome.exception, InputError) and "other.cif" in str(outcome.exception)
+
+
+@pytest.fixture(scope="module")
+def with_halves(tmp_path_factory, adk_topology, adk_closed, adk_open):
+    """A class whose half maps have independent noise, and a map that is their mean."""
+    root = tmp_path_factory.mktemp("halves")
+    write_sequence(root / "adk.sequence", adk_topology)
+    clean, *noisy = (simulated_map(adk_open, adk_topology, seed=seed) for seed in (None, 1, 2))
+    # Noise of twice the standard deviation of the map.
+    first, second = (replace(each, density=4 * each.density - 3 * clean.density) for each in noisy)
+    mean = replace(first, density=(first.density + second.density) / 2)
+    write_map_folder(root / "adk.open.map", "adk", "open", mean)
+    for number, half in ((1, first), (2, second)):
+        write_map(root / f"adk.open.map/half_map_{number}.mrc", half)
+    write_docking(root / "adk.open.docking", adk_topology, "open", adk_open)
+    return root
+
+
+def climb(model: np.ndarray, density, steps: int) -> np.ndarray:
+    """Atoms that follow the slope of a density, its noise too."""
+    for _ in range(steps):
+        ahead, behind = (
+            np.stack([density.values_at(model + sign * axis, beyond=0.0) for axis in np.eye(3)], axis=1)
+            for sign in (0.5, -0.5)
+        )
+        slope = ahead - behind
+        model = model + 0.15 * slope / np.linalg.norm(slope, axis=1, keepdims=True).clip(min=1e-9)
+    return model
+
+
+@pytest.mark.parametrize("follows_noise", [False, True])
+def test_the_gap_between_half_maps_tells_over_fitting(with_halves, tmp_path, adk_open, follows_noise):
+    half = read_canonical(with_halves / "adk.open.map/half_map_1.mrc")
+    good = adk_open + 0.2 * np.random.default_rng(3).standard_normal(adk_open.shape)
+    guided = climb(good, half, 10) if follows_noise else good
+    drawn = write_samples(tmp_path / "samples", "adk", "open", {"coordinates": np.stack([adk_open, good])})
+    poor = adk_open + np.random.default_rng(4).standard_normal(adk_open.shape)
+    write_samples(drawn / "half_map_1", "adk", "open", {"coordinates": np.stack([poor, guided])})
+    outcome = run(with_halves, drawn, tmp_path / "models")
+    assert outcome.exit_code == 0, outcome.output
+    record = json.loads((tmp_path / "models/models.json").read_text())
+    found, curves = record["half_map_validation"], rows_of(tmp_path / "models/half_map_validation.csv")
+    assert found["overfitted"] is follows_noise and (found["gap"] > found["limit"]) is follows_noise
+    assert (found["sentence"] in record["warnings"]) is follows_noise
+    assert (found["cc_work"] - found["cc_free"] > 0.03) is follows_noise
+    assert list(curves[0]) == ["frequency_per_angstrom", "work", "free"]
+    work, free = (np.array([float(row[name]) for row in curves[1:]]) for name in ("work", "free"))
+    assert bool(np.mean(work - free) > 0.02) is follows_noise
+    # Half maps give the noise by which residues are judged.
+    residues = rows_of(tmp_path / "models/residues.csv")
+    share = np.mean([row["support"] == "supported" for row in residues])
+    assert record["scores"]["residues_supported"] == pytest.approx(share) and share > 0.9
+
+
+def test_without_samples_of_a_half_map_nothing_is_said_of_over_fitting(with_halves, tmp_path, adk_open):
+    drawn = write_samples(tmp_path / "samples", "adk", "open", {"coordinates": adk_open[None]})
+    outcome = run(with_halves, drawn, tmp_path / "models")
+    assert outcome.exit_code == 0, outcome.output
+    assert json.loads((tmp_path / "models/models.json").read_text())["half_map_validation"] is None
+    assert not (tmp_path / "models/half_map_validation.csv").exists()

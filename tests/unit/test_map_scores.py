@@ -38,8 +38,8 @@ def scores_of(coordinates, topology, density) -> dict[str, float]:
 
 
 def test_every_sample_gets_the_scores_of_the_table_but_confidence(adk_topology, adk_open, noisy):
-    confidence = {"confidence", "plddt", "ptm", "iptm"}
-    expected = {score.name for score in SCORES if score.cost == Cost.EVERY_SAMPLE} - confidence
+    elsewhere = {"confidence", "plddt", "ptm", "iptm", "residues_supported"}
+    expected = {score.name for score in SCORES if score.cost == Cost.EVERY_SAMPLE} - elsewhere
     found = scores_of(adk_open, adk_topology, noisy)
     assert set(found) == expected
     assert all(np.isfinite(value) for value in found.values())

@@ -15,14 +15,16 @@ import numpy as np
 import pandas as pd
 
 from classfold.errors import InputError
+from classfold.half_map_validation import CURVES_FILE
 from classfold.records import read_json
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
-TEXT_COLUMNS = {"chain", "residue_name", "class_a", "class_b", "stage", "status", "reason", "ramachandran"}
+TEXT_COLUMNS = {"chain", "residue_name", "class_a", "class_b", "stage", "status", "reason", "ramachandran", "support"}
 # What the report draws or counts with; a column that it does not know may hold numbers or words.
 NUMBER_COLUMNS = {"rank", "sample", "step", "sigma_angstrom", "guidance_strength", "loss", "cc_mask", "cc", "plddt"}
 NUMBER_COLUMNS |= {"residue_number", "displacement_angstrom"}
 NUMBER_COLUMNS |= {"frequency_per_angstrom", "map_amplitude", "matched_amplitude", "model_amplitude", "gain"}
+NUMBER_COLUMNS |= {"work", "free"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class ClassResult:
     models: dict[str, Any] | None = None
     scores: pd.DataFrame | None = None
     residues: pd.DataFrame | None = None
+    validation: pd.DataFrame | None = None
+    """FSC of a model that half map 1 guided with both half maps."""
     population: float | None = None
     """Share of the particles, 0 to 1, as the samplesheet says."""
 
@@ -226,6 +230,7 @@ def _read_class(folder: Path, target: str, name: str) -> ClassResult | None:
         models=models,
         scores=read_table(stage["models"] / "scores.csv") if models else None,
         residues=read_table(stage["models"] / "residues.csv") if models else None,
+        validation=read_table(stage["models"] / CURVES_FILE) if models else None,
     )
 
 

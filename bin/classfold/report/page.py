@@ -16,6 +16,7 @@ from classfold.report import plots, sentences, tables, views
 from classfold.report.courses import read_courses
 from classfold.report.fsc_plot import plot_fsc
 from classfold.report.gather import ClassResult, Comparison, Run, TargetResult
+from classfold.report.half_maps import plot_validation, support_sentences, validation_sentences
 from classfold.report.loss_plot import plot_losses
 from classfold.report.map_sentences import map_sentences
 from classfold.report.sampling_sentences import sampling_sentences
@@ -52,6 +53,9 @@ class ClassPage:
     ranking: Table | None
     scores: Table | None
     fit_plots: list[tuple[str, Markup]]
+    support_sentences: list[str]
+    validation_sentences: list[str]
+    validation_plot: Markup | None
     sampling_sentences: list[str]
     loss_plot: Markup | None
     stopped: Table | None
@@ -123,6 +127,11 @@ def _class_page(target: TargetResult, result: ClassResult) -> ClassPage:
         ranking=tables.ranking_table(scores, best) if scores is not None and len(scores) else None,
         scores=tables.score_table(result.models),
         fit_plots=plots.plot_fit(residues) if residues is not None and len(residues) else [],
+        support_sentences=support_sentences(residues),
+        validation_sentences=validation_sentences(result.models),
+        validation_plot=None
+        if result.validation is None
+        else plot_validation(result.validation, float(result.map["resolution_angstrom"])),
         sampling_sentences=sampling_sentences(result.samples, courses),
         loss_plot=plot_losses(losses, courses) if losses is not None and courses is not None else None,
         stopped=tables.stopped_table(result.samples),

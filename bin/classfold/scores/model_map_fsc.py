@@ -49,16 +49,20 @@ def resolution_at(frequency: np.ndarray, curve: np.ndarray, level: float) -> flo
     return 1 / (float(frequency[-1]) if crossing is None else crossing)
 
 
+def masked_map(overlay: Overlay) -> np.ndarray:
+    """The map within its own box (z, y, x), over what it holds outside of the model's soft mask, within that mask."""
+    mask, experimental = overlay.mask[overlay.box], overlay.experimental[overlay.box]
+    weight = soft_mask(mask, overlay.grid.voxel_size_angstrom)
+    solvent = experimental[weight == 0].mean() if (weight == 0).any() else experimental.mean()
+    return (experimental - solvent) * weight
+
+
 def score_fsc(overlay: Overlay) -> ModelMapFsc:
     """FSC within the map's own box."""
-    mask = overlay.mask[overlay.box]
-    experimental, simulated = overlay.experimental[overlay.box], overlay.simulated[overlay.box]
-    step = overlay.grid.voxel_size_angstrom
-    shells = make_shells(mask.shape, np.full(3, step))
-    if not mask.any():
+    simulated = overlay.simulated[overlay.box]
+    shells = make_shells(simulated.shape, np.full(3, overlay.grid.voxel_size_angstrom))
+    if not overlay.mask[overlay.box].any():
         return ModelMapFsc(shells.frequency, np.zeros(shells.n), None, None)
-    weight = soft_mask(mask, step)
-    solvent = experimental[weight == 0].mean() if (weight == 0).any() else experimental.mean()
-    curve = correlate(fft.rfftn((experimental - solvent) * weight), fft.rfftn(simulated), shells)
+    curve = correlate(fft.rfftn(masked_map(overlay)), fft.rfftn(simulated), shells)
     d_05, d_0143 = (resolution_at(shells.frequency, curve, level) for level in LEVELS)
     return ModelMapFsc(shells.frequency, curve, d_05, d_0143)

@@ -72,6 +72,11 @@ SCORES = (
         "share of the atoms within the box of the prepared map", "own", "inside",
     ),
     Score(
+        "residues_supported", "Residues supported", "0 to 1", 2, "higher", _EVERY,
+        "share of the residues that have density at their atoms, over its noise, of the shape that the model gives it",
+        "own", "support",
+    ),
+    Score(
         "q_score_06", "Q-score, σ 0.6 Å", "-1 to 1", 3, "higher", _FINALISTS,
         "how well the density around each atom follows a Gaussian of this width, mean of the atoms",
         "Pintilie et al. 2020",
