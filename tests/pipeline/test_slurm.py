@@ -74,6 +74,13 @@ def running(cluster: Cluster, name: str, seconds: float = STUB_SECONDS) -> Job:
     return found[0]
 
 
+def lose(cluster: Cluster, job: Job) -> None:
+    """Every process of a job at once, without a warning (scancel would send SIGTERM first, and Nextflow tidy up)."""
+    for process in cluster.processes(job):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
 def trace(run) -> list[dict[str, str]]:
     with (run.folder / "results/pipeline_info/trace.txt").open() as stream:
         return list(csv.DictReader(stream, delimiter="\t"))
@@ -131,9 +138,7 @@ def struck(cluster: Cluster, new_run):
     rows = [f"adk,{name},{DEMO}/maps/open.mrc,4,{DEMO}/adk.fasta\n" for name in ("greedy", "killed", "lost")]
     (run.folder / "sheet.csv").write_text("target,class,map,resolution,sequence\n" + "".join(rows))
     with started(cluster, run, "--input", "sheet.csv", "-stub-run", config=limits) as background:
-        for process in cluster.processes(running(cluster, "PREPARE_MAP_(adk_lost")):
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+        lose(cluster, running(cluster, "PREPARE_MAP_(adk_lost"))
         job = running(cluster, "PREPARE_MAP_(adk_killed")
         wait_until(lambda: programs(cluster, job), STUB_SECONDS)
         os.kill(programs(cluster, job)[0], signal.SIGKILL)
@@ -211,7 +216,7 @@ def test_a_killed_head_job_is_resumed(cluster: Cluster, new_run) -> None:
     try:
         cluster.run("sbatch", "--job-name=head", "--mem=4G", "--wrap", shlex.join(tasks), folder=run.folder)
         orphan = running(cluster, "SAMPLE_GUIDED")
-        cluster.run("scancel", "--signal=KILL", "--full", str(running(cluster, "head").number))
+        lose(cluster, running(cluster, "head"))
         wait_until(lambda: cluster.jobs("head")[-1].state != "RUNNING", STUB_SECONDS)
         assert not (run.folder / "results/report.html").exists()
         (run.folder / "killed").touch()
