@@ -14,6 +14,9 @@ class Failures {
         140: 'it ran out of the time that it was granted',
         143: 'it was stopped, by the scheduler or by hand',
         (Integer.MAX_VALUE): 'it ended without an exit code: its node may have been lost']
+    /** STORAGE_EXIT_CODE of bin/classfold/errors.py: a stage on a full disk cannot write down what it says. */
+    private static final Map<Integer, String> STORAGE = [
+        74: 'it could not write its files: make room in the work folder, or have its rights changed, then start the same command again with -resume']
     private static final List<Map> NOTED = [].asSynchronized()
     private static volatile Map recorded
 
@@ -53,7 +56,7 @@ class Failures {
         // Stages end wrong input and want of memory with one line "stage_name: sentence"; a kill leaves none.
         def own = lines.reverse().find { it ==~ /[a-z]+_[a-z]+: .+/ }
         if (own) return own.replaceFirst(/^\w+: /, '')
-        TRANSIENT[code] ?: (lines ? lines.last() : "it ended with exit code $code and said nothing".toString())
+        TRANSIENT[code] ?: STORAGE[code] ?: (lines ? lines.last() : "it ended with exit code $code and said nothing".toString())
     }
 
     /**

@@ -1,6 +1,6 @@
 process WRITE_REPORT {
     label 'cpu'
-    publishDir params.outdir, mode: 'copy'
+    publishDir params.outdir, mode: 'copy', overwrite: true   // by default a resumed run would leave half a file there
 
     input:
     val fingerprint
