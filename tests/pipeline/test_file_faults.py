@@ -1,4 +1,4 @@
-"""A full disk under the work folder or the results: one sentence, an exit code, and the same command goes on with room."""
+"""A full disk under work folder or results: one sentence, an exit code, and the same command goes on with room."""
 
 import re
 from pathlib import Path
