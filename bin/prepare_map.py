@@ -47,6 +47,13 @@ from classfold.threshold import Molecule
 @click.option("--resolution", type=float, help="Resolution of the map in Å; found by half maps or map if absent.")
 @click.option("--contour", type=float, help="Threshold in the map's density; found automatically if absent.")
 @click.option(
+    "--sha256",
+    "digests",
+    multiple=True,
+    metavar="ROLE=DIGEST",
+    help="Digest of the map, half_map_1, half_map_2 or mask when it was checked; once for each.",
+)
+@click.option(
     "--sequence", required=True, type=click.Path(path_type=Path), help="Folder of PREPARE_SEQUENCE."
 )
 @click.option("--seed", required=True, type=int, help="Seed of the k-means start.")
@@ -66,6 +73,7 @@ def main(
     mask: Path | None,
     resolution: float | None,
     contour: float | None,
+    digests: tuple[str, ...],
     sequence: Path,
     seed: int,
     guidance: str,
@@ -77,7 +85,8 @@ def main(
         raise InputError(f"{sequence} holds no target.json; give the folder that prepare_sequence.py wrote.")
     content = read_json(target_file)
     molecule = Molecule(int(content["n_atoms"]), float(content["mass_dalton"]))
-    maps = read_map_set(map_path, {"half_map_1": half_map_1, "half_map_2": half_map_2, "mask": mask})
+    companions = {"half_map_1": half_map_1, "half_map_2": half_map_2, "mask": mask}
+    maps = read_map_set(map_path, companions, dict(digest.split("=", 1) for digest in digests))
     prepared = prepare(maps, molecule, resolution, contour, seed, guidance == GuidanceMode.PUBLISHED)
 
     output.mkdir(parents=True, exist_ok=True)

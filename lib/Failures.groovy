@@ -15,6 +15,9 @@ class Failures {
         143: 'it was stopped, by the scheduler or by hand',
         (Integer.MAX_VALUE): 'it ended without an exit code: its node may have been lost']
     static final String ASKED_BY = 'queue, account, clusterOptions and resourceLimits of the configuration decide what is asked for.'
+    /** STORAGE_EXIT_CODE of bin/classfold/errors.py: a stage on a full disk cannot write down what it says. */
+    private static final Map<Integer, String> STORAGE = [
+        74: 'it could not write its files: make room in the work folder, or have its rights changed, then start the same command again with -resume']
     private static final List<Map> NOTED = [].asSynchronized()
     private static volatile Map recorded
     /** The first task that the scheduler would not start; what the scheduler said of it comes with Nextflow's message. */
@@ -67,7 +70,7 @@ class Failures {
         // The scheduler's own daemon writes into the job's log, not into what the stage said.
         def log = folder.resolve('.command.log')
         if (log.exists() && log.text =~ /(?i)exceeded (job )?memory limit|oom.kill/) return 'it was killed: it needed more memory than it was granted'
-        TRANSIENT[code] ?: (lines ? lines.last() : "it ended with exit code $code and said nothing".toString())
+        TRANSIENT[code] ?: STORAGE[code] ?: (lines ? lines.last() : "it ended with exit code $code and said nothing".toString())
     }
 
     /**

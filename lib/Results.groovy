@@ -1,6 +1,7 @@
 // Where files go in the results folder, and what is said on the terminal at the end.
 
 import groovy.json.JsonOutput
+import java.nio.file.FileSystems
 import java.nio.file.Files
 import java.nio.file.Path
 import java.nio.file.StandardCopyOption
@@ -11,7 +12,7 @@ class Results {
 
     private static final List<String> KEPT = ['cif', 'csv', 'json', 'png']
     private static final List<String> SHOWN = ['target', 'class', 'population', 'n_samples', 'n_finished', 'cc_mask', 'unguided_cc_mask', 'clashes', 'confidence',
-        'best_ca_rmsd_angstrom', 'unguided_ca_rmsd_angstrom', 'n_warnings']
+        'best_ca_rmsd_angstrom', 'unguided_ca_rmsd_angstrom', 'gpu_minutes', 'compute_minutes', 'n_warnings']
 
     /** adk.open.map -> adk/open/map; models and samples of a class go to its own folder. */
     static String place(String folder) {
@@ -36,23 +37,35 @@ class Results {
     }
 
     static void copy(Path source, Path target) {
-        Files.createDirectories(target.parent)
-        FileHelper.copyPath(source, target, StandardCopyOption.REPLACE_EXISTING)
+        whole(target) { FileHelper.copyPath(source, it, StandardCopyOption.REPLACE_EXISTING) }
     }
 
     static void write(Path target, Map record) {
+        whole(target) { it.text = JsonOutput.prettyPrint(JsonOutput.toJson(record)) + '\n' }
+    }
+
+    /** A file is in its place when it is whole: on a full disk, or after a kill, half of one must not pass for it. */
+    private static void whole(Path target, Closure writes) {
         Files.createDirectories(target.parent)
-        target.text = JsonOutput.prettyPrint(JsonOutput.toJson(record)) + '\n'
+        // Object stores show no file before it is whole, and cannot rename.
+        if (target.fileSystem != FileSystems.default) {
+            writes(target)
+            return
+        }
+        def partial = target.resolveSibling("${target.name}.partial")
+        try {
+            writes(partial)
+            Files.move(partial, target, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE)
+        } finally {
+            Files.deleteIfExists(partial)
+        }
     }
 
     /** A small file in the work folder, under its own digest: the same text is the same file in a resumed run. */
     static Path keep(Path workDir, String name, String text) {
         def digest = MessageDigest.getInstance('SHA-256').digest(text.bytes).encodeHex().toString()
         def file = workDir.resolve("written/${digest.take(16)}/$name")
-        if (!file.exists()) {
-            Files.createDirectories(file.parent)
-            file.text = text
-        }
+        if (!file.exists()) whole(file) { it.text = text }
         file
     }
 

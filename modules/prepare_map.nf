@@ -5,7 +5,7 @@ process PREPARE_MAP {
 
     input:
     val fingerprint
-    tuple val(target), val(class_name), val(numbers), path(map, stageAs: 'map/*'), path(half_maps, stageAs: 'half?/*'),
+    tuple val(target), val(class_name), val(numbers), val(digests), path(map, stageAs: 'map/*'), path(half_maps, stageAs: 'half?/*'),
         path(mask, stageAs: 'mask/*'), path(sequence)
 
     output:
@@ -14,8 +14,9 @@ process PREPARE_MAP {
     script:
     def halves = half_maps ? "--half-map-1 ${half_maps[0]} --half-map-2 ${half_maps[1]}" : ''
     def given = numbers.findAll { it.value != null }.collect { name, value -> "--$name=$value" }.join(' ')
+    def checked = digests.collect { role, digest -> "--sha256 $role=$digest" }.join(' ')
     """
-    prepare_map.py --target $target --class $class_name --map $map $halves ${mask ? "--mask $mask" : ''} $given \\
+    prepare_map.py --target $target --class $class_name --map $map $halves ${mask ? "--mask $mask" : ''} $given $checked \\
         --sequence $sequence --seed $params.seed \\
         --guidance $params.guidance --output ${target}.${class_name}.map
     """

@@ -1,7 +1,7 @@
 process WRITE_REPORT {
     label 'cpu'
     errorStrategy { Failures.strategy(task) }
-    publishDir params.outdir, mode: 'copy'
+    publishDir params.outdir, mode: 'copy', overwrite: true   // by default a resumed run would leave half a file there
 
     input:
     val fingerprint

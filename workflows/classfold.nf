@@ -53,9 +53,9 @@ workflow CLASSFOLD {
     sequences = PREPARE_SEQUENCE.out.sequence                 // [adk, adk.sequence]
 
     PREPARE_MAP(code,
-        rows.map { [it.target, it.class, it.subMap('resolution', 'contour'), sheet.staged(it.map),
+        rows.map { [it.target, it.class, it.subMap('resolution', 'contour'), it.sha256, sheet.staged(it.map),
                     it.half_map_1 ? [sheet.staged(it.half_map_1), sheet.staged(it.half_map_2)] : [], sheet.staged(it.mask)] }
-            .combine(sequences, by: 0))                       // [adk, open, [resolution:4.0, contour:null], open.mrc, [], [], adk.sequence]
+            .combine(sequences, by: 0))                       // [adk, open, [resolution:4.0, contour:null], [map:3f0a…], open.mrc, [], [], adk.sequence]
     maps = PREPARE_MAP.out.map                                // [adk, open, adk.open.map]
 
     EMBED_SEQUENCE(code, sequences, weights)

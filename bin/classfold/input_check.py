@@ -24,8 +24,10 @@ from classfold.mmcif import read_model
 from classfold.molecules import TargetSequence
 from classfold.samplesheet import COLUMNS, Row
 from classfold.sequence import read_sequence
+from classfold.weights import sha256_of
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+MAP_COLUMNS = ("map", "half_map_1", "half_map_2", "mask")
 RESERVED_CLASSES = ("comparison", "sequence", "unguided")
 RESERVED_TARGETS = ("pipeline_info",)
 RESOLUTION_LIMITS_ANGSTROM = (1.5, 25.0)
@@ -114,9 +116,16 @@ def check_rows(rows: list[Row], check: Check) -> list[dict[str, Any]]:
                 "contour": contour,
                 "population": population,
                 "msa": _msa(row),
+                "sha256": _digests(row, check),
             }
         )
     return normalised
+
+
+def _digests(row: Row, check: Check) -> dict[str, str]:
+    """Column to the SHA-256 of its map file, so that PREPARE_MAP sees whether it works on what was checked."""
+    paths = {column: check.files.get((row.number, column)) for column in MAP_COLUMNS}
+    return {column: sha256_of(path) for column, path in paths.items() if path is not None}
 
 
 def _check_names(row: Row, seen: dict[tuple[str, str], int], check: Check) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from classfold.errors import InputError
 from classfold.maps import SourceMap, read_map
+from classfold.weights import sha256_of
 
 FRAME_TOLERANCE_ANGSTROM = 0.01
 MASK_INSIDE = 0.5
@@ -35,14 +37,43 @@ class MapSet:
         return None if mask is None else mask.density >= MASK_INSIDE
 
 
-def read_map_set(map_path: Path, companion_paths: dict[str, Path | None]) -> MapSet:
-    """Read a map and those of its half maps and mask that are given.
+def check_unchanged(paths: Mapping[str, Path | None], digests: Mapping[str, str]) -> None:
+    """Compare files with the SHA-256 digests that were recorded of them, both by role.
 
     Raises
     ------
     InputError
-        If one of them cannot be used, or does not lie on the map's grid.
+        If one differs.
     """
+    for role, digest in digests.items():
+        path = paths.get(role)
+        if path is not None and path.is_file() and sha256_of(path) != digest:
+            raise InputError(
+                f"the {role.replace('_', ' ')} {path.name} is not the file that was checked when the run began: it was "
+                "changed, cut off or replaced since; see that nothing writes to it any more, then start the same "
+                "command again with -resume."
+            )
+
+
+def read_map_set(
+    map_path: Path, companion_paths: dict[str, Path | None], digests: Mapping[str, str] | None = None
+) -> MapSet:
+    """Read a map and those of its half maps and mask that are given.
+
+    Parameters
+    ----------
+    map_path : Path
+    companion_paths : dict
+        "half_map_1", "half_map_2" and "mask".
+    digests : mapping, optional
+        SHA-256 digests by the same names, and "map", from the time when the files were checked.
+
+    Raises
+    ------
+    InputError
+        If one of them cannot be used, was changed since it was checked, or does not lie on the map's grid.
+    """
+    check_unchanged({"map": map_path, **companion_paths}, digests or {})
     source = read_map(map_path)
     companions = {}
     for role, path in companion_paths.items():

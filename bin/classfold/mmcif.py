@@ -205,7 +205,8 @@ def write_model(
         )
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
-    document.write_file(str(partial))
+    # Not document.write_file, which says nothing of a full disk.
+    partial.write_text(document.as_string())
     os.replace(partial, path)
 
 

@@ -84,5 +84,6 @@ def write_moved(source: Path, path: Path, move: Move, facts: Mapping[str, str]) 
     for name, value in facts.items():
         block.set_pair(f"_classfold_docking.{name}", gemmi.cif.quote(value))
     partial = path.with_name(path.name + ".partial")
-    document.write_file(str(partial))
+    # Not document.write_file, which says nothing of a full disk.
+    partial.write_text(document.as_string())
     os.replace(partial, path)

@@ -17,6 +17,7 @@ from classfold.maps import read_canonical, read_map
 from classfold.mmcif import read_model
 from classfold.point_cloud import number_of_points, read_cloud
 from classfold.records import read_json, write_json
+from classfold.weights import sha256_of
 from tests.mrc_files import mrc_bytes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -214,3 +215,16 @@ def test_a_user_gets_one_sentence_and_exit_code_two(sequence, tmp_path):
     assert len(ended.stderr.strip().splitlines()) == 1
     assert "cut.mrc is truncated" in ended.stderr
     assert not (tmp_path / "out/map.json").exists()
+
+
+@pytest.mark.parametrize("fault", ["cut off", "changed"])
+def test_a_map_that_is_not_the_one_that_was_checked_is_refused(sequence, tmp_path, fault):
+    path = tmp_path / "open.mrc"
+    path.write_bytes(MAPS["open"].read_bytes())
+    digest = f"--sha256=map={sha256_of(path)}"
+    content = bytearray(path.read_bytes())
+    content[-4000:] = b"" if fault == "cut off" else content[-8000:-4000]
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"the map open\.mrc is not the file that was checked"):
+        prepare(sequence, tmp_path / "adk.open.map", path, digest)
+    assert not (tmp_path / "adk.open.map").exists()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import pickle
 import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,6 +18,8 @@ from boltz.data.parse.yaml import parse_yaml
 from boltz.data.tokenize.boltz import BoltzTokenizer
 from boltz.data.types import MSA, Input, Target
 from torch import Tensor
+
+from ..safe_pickle import restricted_unpickler
 
 Features = dict[str, Tensor]
 
@@ -39,9 +40,15 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def load_components(path: Path) -> Mapping[str, Any]:
-    """Boltz's dictionary of chemical components, ``{code: rdkit.Chem.Mol}``; verify its digest before calling this."""
+    """Boltz's dictionary of chemical components, ``{code: rdkit.Chem.Mol}``; verify its digest before calling this.
+
+    Raises
+    ------
+    InputError
+        If the pickle asks for anything but molecules.
+    """
     with path.open("rb") as stream:
-        return pickle.load(stream)
+        return restricted_unpickler({("rdkit.Chem.rdchem", "Mol")})(stream).load()
 
 
 def parse_target(sequence: Path, components: Mapping[str, Any]) -> Target:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from classfold import __version__
 from classfold.report import plots, sentences, tables, views
+from classfold.report.cost import cost_of, cost_sentences
 from classfold.report.courses import read_courses
 from classfold.report.fsc_plot import plot_fsc
 from classfold.report.gather import ClassResult, Comparison, Run, TargetResult
@@ -132,7 +133,7 @@ def _class_page(target: TargetResult, result: ClassResult) -> ClassPage:
         validation_plot=None
         if result.validation is None
         else plot_validation(result.validation, float(result.map["resolution_angstrom"])),
-        sampling_sentences=sampling_sentences(result.samples, courses),
+        sampling_sentences=sampling_sentences(result.samples, courses) + cost_sentences(cost_of(target, result)),
         loss_plot=plot_losses(losses, courses) if losses is not None and courses is not None else None,
         stopped=tables.stopped_table(result.samples),
     )

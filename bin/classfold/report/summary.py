@@ -12,6 +12,7 @@ import pandas as pd
 
 from classfold import __version__
 from classfold.records import write_json
+from classfold.report.cost import cost_of
 from classfold.report.gather import ClassResult, Run, TargetResult
 from classfold.scores.table import SCORES
 
@@ -127,6 +128,17 @@ _RUN_COLUMNS = (
     Column("n_atoms", "heavy atoms of the target", lambda target, _: target.record.get("n_atoms")),
     Column("weights_label", "which weights made the models", _from("samples", "weights_label")),
     Column("seed", "seed of the samples' map stage", _from("map", "seed")),
+    Column(
+        "gpu_minutes",
+        "share of this class in its target's prediction and its sampling task, which classes divide equally; empty "
+        "where neither ran on a GPU",
+        lambda target, result: cost_of(target, result).gpu_minutes,
+    ),
+    Column(
+        "compute_minutes",
+        "the same where they ran on processors",
+        lambda target, result: cost_of(target, result).compute_minutes,
+    ),
     Column("n_warnings", "warnings of all stages, see the report", n_warnings),
 )
 # All scores of the best model, but those that have a column above.
