@@ -140,7 +140,8 @@ def write_model(
     molecules = Molecules(topology)
     structure = _structure(molecules, np.asarray(coordinates, dtype=np.float64), fit)
     groups = gemmi.MmcifOutputGroups(False)
-    groups.entry = groups.atom_type = groups.atoms = groups.group_pdb = groups.auth_all = True
+    for wanted in ("block_name", "entry", "atom_type", "atoms", "group_pdb", "auth_all"):
+        setattr(groups, wanted, True)
     document = structure.make_mmcif_document(groups)
     block = document.sole_block()
     describe_molecules(block, molecules)
