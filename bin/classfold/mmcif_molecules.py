@@ -209,8 +209,8 @@ def describe_numbering(block: gemmi.cif.Block, molecules: Molecules) -> None:
     for asym, i in zip(molecules.asyms, topology.residue_starts, strict=True):
         if topology.chain_type[i] not in POLYMERS:
             name, number, chain = topology.residue_name[i], topology.residue_number[i], topology.chain[i]
-            seen = (name, 1, number, number, name, name, chain, NOT_APPLICABLE)
-            ligands.append((asym, molecules.entity_of[asym], *seen))
+            called = (name, 1, number, number, name, name, chain, NOT_APPLICABLE)
+            ligands.append((asym, molecules.entity_of[asym], *called))
     tags = ["asym_id", "entity_id", "mon_id", "ndb_seq_num", "pdb_seq_num", "auth_seq_num"]
     add_loop(
         block, "pdbx_nonpoly_scheme", [*tags, "pdb_mon_id", "auth_mon_id", "pdb_strand_id", "pdb_ins_code"], ligands
