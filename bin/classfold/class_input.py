@@ -153,6 +153,8 @@ class ClassInput:
     topology: Topology
     density: DensityMap
     resolution_angstrom: float
+    resolution_method: str
+    """samplesheet, half maps or estimate"""
     threshold: float
     """Contour of the molecule, in the map's units."""
     map_name: str
@@ -212,6 +214,7 @@ class ClassInput:
             topology=topology,
             density=density,
             resolution_angstrom=float(map_record["resolution_angstrom"]),
+            resolution_method=str(map_record.get("resolution_method", "samplesheet")),
             threshold=float(map_record["threshold"]),
             map_name=str(map_record["source_map"]),
             docked=docked,

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import gemmi
 import numpy as np
 
-from classfold import __version__
+from classfold.cif_tables import NOT_APPLICABLE, add_loop
 from classfold.errors import InputError
+from classfold.mmcif_methods import GuidingMap, Metric, describe_methods
+from classfold.mmcif_molecules import Molecules, describe_molecules, describe_numbering
 from classfold.topology import POLYMERS, Topology
 
-_POLYMER_TYPES = {
-    "protein": (gemmi.PolymerType.PeptideL, gemmi.ResidueKind.AA),
-    "dna": (gemmi.PolymerType.Dna, gemmi.ResidueKind.DNA),
-    "rna": (gemmi.PolymerType.Rna, gemmi.ResidueKind.RNA),
-}
+PLDDT = "confidence of the predictor in the place of each residue's atoms (predicted lDDT), 0 to 100"
 
 
 @dataclass(frozen=True)
@@ -36,46 +34,21 @@ class Model:
     name: str
 
 
-def _entities(topology: Topology) -> list[gemmi.Entity]:
-    """Entities with their full sequences: the residues' names from the atoms, the rest from the letters."""
-    names = {
-        (topology.chain[i], int(topology.residue_number[i])): str(topology.residue_name[i])
-        for i in topology.residue_starts
-    }
-    entities: dict[int, gemmi.Entity] = {}
-    for chain in topology.chains:
-        if chain.entity not in entities:
-            entity = gemmi.Entity(str(chain.entity + 1))
-            if chain.type in POLYMERS:
-                entity.entity_type = gemmi.EntityType.Polymer
-                entity.polymer_type, kind = _POLYMER_TYPES[chain.type]
-                letters = gemmi.expand_one_letter_sequence(chain.sequence or "", kind)
-                entity.full_sequence = [
-                    names.get((chain.name, number), letter) for number, letter in enumerate(letters, start=1)
-                ]
-            else:
-                entity.entity_type = gemmi.EntityType.NonPolymer
-            entities[chain.entity] = entity
-        entities[chain.entity].subchains = [*entities[chain.entity].subchains, chain.name]
-    return [entities[number] for number in sorted(entities)]
-
-
-def _structure(topology: Topology, coordinates: np.ndarray, b_factors: np.ndarray) -> gemmi.Structure:
-    """The atoms as gemmi holds them; author numbering and names equal the label ones."""
+def _structure(molecules: Molecules, coordinates: np.ndarray, b_factors: np.ndarray) -> gemmi.Structure:
+    """The atoms as gemmi holds them; author's names and numbers are those of the topology."""
+    topology = molecules.topology
     structure = gemmi.Structure()
     structure.name = topology.target
     model = gemmi.Model("1")
-    types = {chain.name: chain for chain in topology.chains}
     chains: dict[str, gemmi.Chain] = {}
-    bounds = [*topology.residue_starts, topology.n_atoms]
-    for first, end in itertools.pairwise(bounds):
-        record = types[topology.chain[first]]
-        polymer = record.type in POLYMERS
+    bounds = itertools.pairwise([*topology.residue_starts, topology.n_atoms])
+    for asym, (first, end) in zip(molecules.asyms, bounds, strict=True):
+        polymer = topology.chain_type[first] in POLYMERS
         residue = gemmi.Residue()
         residue.name = str(topology.residue_name[first])
         residue.seqid = gemmi.SeqId(int(topology.residue_number[first]), " ")
-        residue.subchain = record.name
-        residue.entity_id = str(record.entity + 1)
+        residue.subchain = asym
+        residue.entity_id = str(molecules.entity_of[asym])
         residue.entity_type = gemmi.EntityType.Polymer if polymer else gemmi.EntityType.NonPolymer
         residue.label_seq = int(topology.residue_number[first]) if polymer else None
         standard = gemmi.find_tabulated_residue(residue.name).is_standard()
@@ -88,55 +61,33 @@ def _structure(topology: Topology, coordinates: np.ndarray, b_factors: np.ndarra
             atom.pos = gemmi.Position(*(float(x) for x in coordinates[i]))
             atom.b_iso = float(b_factors[i])
             residue.add_atom(atom)
-        chains.setdefault(record.name, gemmi.Chain(record.name)).add_residue(residue)
+        name = str(topology.chain[first])
+        chains.setdefault(name, gemmi.Chain(name)).add_residue(residue)
     for chain in chains.values():
         model.add_chain(chain)
     structure.add_model(model)
-    for entity in _entities(topology):
+    for compound in molecules.compounds:
+        entity = gemmi.Entity(str(compound.number))
+        entity.entity_type = gemmi.EntityType.Polymer if compound.is_polymer else gemmi.EntityType.NonPolymer
+        entity.subchains = list(compound.asyms)
         structure.entities.append(entity)
     return structure
 
 
-def _loop(block: gemmi.cif.Block, prefix: str, tags: list[str], rows: Iterable[Iterable[object]]) -> None:
-    """Add a loop whose values are quoted as mmCIF asks; a dot stays a null value."""
-    loop = block.init_loop(prefix, tags)
-    for row in rows:
-        loop.add_row([value if value == "." else gemmi.cif.quote(value) for value in map(str, row)])
-
-
-def _per_residue(topology: Topology, values: np.ndarray) -> list[tuple[str, str, str, str]]:
+def _per_residue(molecules: Molecules, values: np.ndarray) -> list[tuple[str, str, str, str]]:
     """Rows (asym, seq, comp, mean value of the residue's atoms)."""
+    topology = molecules.topology
     index = topology.residue_index
     means = np.bincount(index, weights=values) / np.bincount(index)
     return [
         (
-            str(topology.chain[i]),
-            str(topology.residue_number[i]) if topology.chain_type[i] in POLYMERS else ".",
+            asym,
+            str(topology.residue_number[i]) if topology.chain_type[i] in POLYMERS else NOT_APPLICABLE,
             str(topology.residue_name[i]),
             f"{mean:.2f}",
         )
-        for i, mean in zip(topology.residue_starts, means, strict=True)
+        for asym, i, mean in zip(molecules.asyms, topology.residue_starts, means, strict=True)
     ]
-
-
-def _describe(block: gemmi.cif.Block, title: str, provenance: Mapping[str, str]) -> None:
-    """Say what the model is: predicted, guided by a density, by which software, from what."""
-    block.set_pair("_struct.entry_id", gemmi.cif.quote(block.name))
-    block.set_pair("_struct.title", gemmi.cif.quote(title))
-    block.set_pair(
-        "_struct.pdbx_model_details",
-        gemmi.cif.quote("Predicted by a diffusion model; see _classfold_provenance for the density that guided it"),
-    )
-    block.set_pair("_struct.pdbx_structure_determination_methodology", "computational")
-    block.set_pair("_exptl.entry_id", gemmi.cif.quote(block.name))
-    block.set_pair("_exptl.method", "'THEORETICAL MODEL'")
-    _loop(
-        block,
-        "_software.",
-        ["pdbx_ordinal", "name", "version", "classification", "description"],
-        [(1, "ClassFold", __version__, "model building", "Density-guided sampling of a structure predictor")],
-    )
-    _loop(block, "_classfold_provenance.", ["item", "value"], provenance.items())
 
 
 def write_model(
@@ -148,6 +99,7 @@ def write_model(
     b_factors: np.ndarray | None = None,
     confidence: np.ndarray | None = None,
     provenance: Mapping[str, str] | None = None,
+    guide: GuidingMap | None = None,
 ) -> None:
     """Write one model as mmCIF with the full sequence of every chain; author numbers equal label numbers.
 
@@ -165,6 +117,8 @@ def write_model(
         pLDDT, 0-100, as ``_ma_qa_metric_local`` per residue.
     provenance : mapping of str to str, optional
         What the model was made of, for ``_classfold_provenance``.
+    guide : GuidingMap, optional
+        The map that guided the model, if one did.
 
     Raises
     ------
@@ -183,26 +137,23 @@ def write_model(
         if not np.isfinite(value).all():
             raise ValueError(f"{name} holds values that are not finite")
     fit = np.zeros(topology.n_atoms) if b_factors is None else np.asarray(b_factors, dtype=np.float64)
-    structure = _structure(topology, np.asarray(coordinates, dtype=np.float64), fit)
-    groups = gemmi.MmcifOutputGroups(True)
-    groups.cell = groups.symmetry = False  # a model in a map has no crystal
+    molecules = Molecules(topology)
+    structure = _structure(molecules, np.asarray(coordinates, dtype=np.float64), fit)
+    groups = gemmi.MmcifOutputGroups(False)
+    for wanted in ("block_name", "entry", "atom_type", "atoms", "group_pdb", "auth_all"):
+        setattr(groups, wanted, True)
     document = structure.make_mmcif_document(groups)
     block = document.sole_block()
-    _describe(block, title, provenance or {})
-    tags = ["label_asym_id", "label_seq_id", "label_comp_id"]
-    if b_factors is not None:
-        _loop(block, "_classfold_residue_fit.", [*tags, "cc_times_100"], _per_residue(topology, fit))
+    describe_molecules(block, molecules)
+    describe_numbering(block, molecules)
+    metrics = []
     if confidence is not None:
-        _loop(block, "_ma_qa_metric.", ["id", "name", "type", "mode"], [(1, "pLDDT", "pLDDT", "local")])
-        _loop(
-            block,
-            "_ma_qa_metric_local.",
-            ["ordinal_id", "model_id", *tags, "metric_id", "metric_value"],
-            (
-                (ordinal, 1, *row[:3], 1, row[3])
-                for ordinal, row in enumerate(_per_residue(topology, np.asarray(confidence)), start=1)
-            ),
-        )
+        confidence = np.asarray(confidence, dtype=np.float64)
+        metrics.append(Metric("pLDDT", "pLDDT", PLDDT, _per_residue(molecules, confidence), float(confidence.mean())))
+    describe_methods(block, molecules, title, guide, metrics, provenance or {})
+    if b_factors is not None:
+        tags = ["label_asym_id", "label_seq_id", "label_comp_id", "cc_times_100"]
+        add_loop(block, "classfold_residue_fit", tags, _per_residue(molecules, fit))
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
     # Not document.write_file, which says nothing of a full disk.

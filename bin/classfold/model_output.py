@@ -11,6 +11,7 @@ import numpy as np
 
 from classfold.class_input import ClassInput
 from classfold.half_map_validation import CURVES_FILE
+from classfold.mmcif_methods import GuidingMap
 from classfold.ranking import RANKING_RULE
 from classfold.records import write_json
 from classfold.scores.finalists import N_FINALISTS, FinalistScores
@@ -71,6 +72,7 @@ def _write_sample(path: Path, given: ClassInput, selection: Selection, index: in
         b_factors=100.0 * np.nan_to_num(sample.fit.cc_residue)[topology.residue_index],
         confidence=None if plddt is None else 100.0 * plddt[topology.token_index],
         provenance=provenance,
+        guide=GuidingMap(given.map_name, given.resolution_angstrom, given.resolution_method),
     )
 
 
