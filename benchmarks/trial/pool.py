@@ -15,12 +15,16 @@ import numpy as np
 import torch
 from adk_path import read_path
 
+from classfold.class_input import ClassInput, Samples
 from classfold.maps import DensityMap
+from classfold.structure import write_model
 
 from .guided import OURS, Trial, sampled
 from .maps import simulated_map
 
 SEED = 1
+FRAMES = (43, 190)
+RESOLUTIONS_ANGSTROM, NOISE_LEVELS = (3.0, 4.0, 6.0, 8.0), (0.5, 1.0)
 
 
 class Cell(NamedTuple):
@@ -30,11 +34,13 @@ class Cell(NamedTuple):
     resolution: float
     noise: float
 
-    def density_map(self) -> DensityMap:
-        """The map, always the same."""
+    def density_map(self, draw: int = 0) -> DensityMap:
+        """The map, always the same for one draw of its noise; the samples were guided by draw 0."""
         path = read_path()
-        atoms, weights = torch.from_numpy(path.at(self.frame)).float(), torch.from_numpy(path.topology.atomic_numbers)
-        return simulated_map(atoms, weights.float(), self.resolution, self.noise, 100 * self.frame + SEED)
+        atoms = torch.from_numpy(path.at(self.frame)).float()
+        weights = torch.from_numpy(path.topology.atomic_numbers)
+        seed = 100 * self.frame + SEED + 100_000 * draw
+        return simulated_map(atoms, weights.float(), self.resolution, self.noise, seed)
 
 
 @dataclass(frozen=True)
@@ -105,3 +111,24 @@ def draw_pool(path: Path, cells: Sequence[Cell], samples: int) -> dict[Cell, Dra
         write_pool(path, pool)
         click.echo(f"map {number} of {len(missing)} sampled: {cell}", err=True)
     return {cell: pool[cell] for cell in cells}
+
+
+def class_input(cell: Cell, drawn: Drawn, samples: np.ndarray, folder: Path, density: DensityMap) -> ClassInput:
+    """What SELECT_MODELS would read of samples ``(n_samples, n_atoms, 3)`` in a map; every one is a replicate."""
+    topology = read_path().topology
+    docked = folder / "docked.cif"
+    write_model(docked, topology, drawn.docked, title="docked")
+    records = [{"sample": number, "replicate": number} for number in range(1, len(samples) + 1)]
+    return ClassInput(
+        class_name=f"frame{cell.frame}",
+        topology=topology,
+        density=density,
+        resolution_angstrom=cell.resolution,
+        threshold=drawn.threshold,
+        map_name="simulated",
+        docked=docked,
+        docking={},
+        samples=Samples(samples, records, None, None, None),
+        sampling={},
+        reference=None,
+    )
