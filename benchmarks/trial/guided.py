@@ -35,7 +35,7 @@ from classfold.prior import (
 from classfold.sampler import State
 from classfold.schedule import GuidanceMode, make_schedule
 from classfold.target_run import SamplingOptions, TargetRun
-from classfold.threshold import Molecule
+from classfold.threshold import Molecule, Threshold
 from classfold.unguided_sampling import UnguidedSampler
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "assets/demo/weights"
@@ -97,14 +97,17 @@ class Trial:
         components = load_components(WEIGHTS / "ccd.pkl")
         return molecular_mass(parse_target(SEQUENCE_FILE, components), components)
 
+    def contour(self, density_map: DensityMap, resolution_angstrom: float) -> Threshold:
+        """The contour of a map as PREPARE_MAP finds it."""
+        volume = Molecule(self.path.topology.n_atoms, self.mass_dalton).volume_angstrom3(resolution_angstrom)
+        return automatic_threshold(density_map, Search(volume, resolution_angstrom))
+
     def task(self, name: str, density_map: DensityMap, resolution_angstrom: float, published: bool) -> ClassTask:
         """A class as the stages before the sampler leave it: threshold, cloud, and the closed structure docked."""
-        molecule = Molecule(self.path.topology.n_atoms, self.mass_dalton)
-        volume = molecule.volume_angstrom3(resolution_angstrom)
-        threshold = automatic_threshold(density_map, Search(volume, resolution_angstrom))
+        threshold = self.contour(density_map, resolution_angstrom)
         kept = remove_dust(threshold.contour_map.density > threshold.value, threshold.min_voxels).kept
         voxel = density_map.voxel_size_angstrom
-        n_points = number_of_points(molecule.n_atoms, voxel if published else None)
+        n_points = number_of_points(self.path.topology.n_atoms, voxel if published else None)
         cloud = place_points(threshold.weight_map(density_map), kept, n_points, self.seed)
         pose = dock(self.path.at(0), self.weights, density_map, resolution_angstrom)[0]
         mask = self.prior.atom_mask

@@ -161,6 +161,8 @@ class ClassInput:
     """Name of the user's map file."""
     docked: Path
     """The unguided model in the map."""
+    docking: Mapping[str, Any]
+    """The record of its docking."""
     samples: Samples
     sampling: Mapping[str, Any]
     """The sampler's record."""
@@ -195,9 +197,10 @@ class ClassInput:
         """
         topology = Topology.read(sequence)
         map_record = read_record(map_folder / "map.json")
+        docking_record = read_record(docking / "docking.json")
         sampling = read_record(samples / "samples.json")
         for folder, record in (
-            (docking, read_record(docking / "docking.json")),
+            (docking, docking_record),
             (samples, sampling),
             (sequence, {"target": topology.target, "class": map_record["class"]}),
         ):
@@ -218,6 +221,7 @@ class ClassInput:
             threshold=float(map_record["threshold"]),
             map_name=str(map_record["source_map"]),
             docked=docked,
+            docking=docking_record,
             samples=read_samples(samples, topology),
             sampling=sampling,
             reference=Reference.read(reference, topology) if reference else None,

@@ -14,27 +14,31 @@ from classfold.half_map_validation import CURVES_FILE
 from classfold.mmcif_methods import GuidingMap
 from classfold.ranking import RANKING_RULE
 from classfold.records import write_json
-from classfold.scores.finalists import N_FINALISTS, FinalistScores
+from classfold.scored_sample import ScoredSample
+from classfold.scores.finalists import FinalistScores
 from classfold.scores.table import SCORES
-from classfold.selection import ScoredSample, Selection
+from classfold.selection import Selection
 from classfold.structure import Topology, read_model, write_model
 from classfold.support import Support
 
 
 def write_models(folder: Path, given: ClassInput, selection: Selection) -> None:
-    """Write ``samples/*.cif``, ``model.cif``, ``scores.csv``, ``residues.csv`` and ``models.json``."""
+    """Write ``samples/*.cif``, ``model.cif`` and its rivals, ``scores.csv``, ``residues.csv`` and ``models.json``."""
     (folder / "samples").mkdir(parents=True, exist_ok=True)
     # An older record beside newer models would make a broken run look complete.
     (folder / "models.json").unlink(missing_ok=True)
     for index, sample in enumerate(selection.scored):
         if sample.fit is not None:
             _write_sample(folder / "samples" / f"sample_{sample.sample:03d}.cif", given, selection, index)
-    _write_sample(folder / "model.cif", given, selection, selection.best)
+    for path in folder.glob("model_*.cif"):
+        path.unlink()
+    for index, name in representative_files(selection).items():
+        _write_sample(folder / name, given, selection, index)
     _write_records(folder / "scores.csv", score_rows(selection, given.reference is not None))
     plddt = given.samples.confidence_per_token(selection.best)
-    cc = selection.best_fit.cc_residue
+    cc, spread = selection.best_fit.cc_residue, selection.agreement.residue_spread
     support = given.support.judge(given.samples.coordinates[selection.best], cc)
-    rows = residue_rows(given.topology, cc, plddt, selection.best_details, support)
+    rows = residue_rows(given.topology, cc, plddt, selection.best_details, support, spread)
     _write_records(folder / "residues.csv", rows)
     (folder / CURVES_FILE).unlink(missing_ok=True)
     if selection.validation is not None:
@@ -43,6 +47,30 @@ def write_models(folder: Path, given: ClassInput, selection: Selection) -> None:
     if n_written != given.topology.n_atoms:
         raise RuntimeError(f"model.cif holds {n_written} of {given.topology.n_atoms} atoms")
     write_json(models_record(given, selection), folder / "models.json")
+
+
+def representative_files(selection: Selection) -> dict[int, str]:
+    """Name of the file of each representative among the finalists, by index: model.cif, model_2.cif and so on."""
+    judged = [members[0] for members in selection.clusters if members[0] in selection.verdicts]
+    return {index: "model.cif" if rank == 1 else f"model_{rank}.cif" for rank, index in enumerate(judged, start=1)}
+
+
+def cluster_records(selection: Selection) -> list[dict[str, Any]]:
+    """Clusters in the order of their best samples; verdict and file of those that were judged."""
+    files, records = representative_files(selection), []
+    for members in selection.clusters:
+        best, verdict = selection.scored[members[0]], selection.verdicts.get(members[0])
+        record = {
+            "representative": best.sample,
+            "samples": [selection.scored[index].sample for index in members],
+            "score": best.score,
+            "cc_mask": best.scores["cc_mask"],
+            "file": files.get(members[0]),
+            "verdict": str(verdict.decision) if verdict else None,
+            "reasons": list(verdict.reasons) if verdict else [],
+        }
+        records.append(record)
+    return records
 
 
 def _write_sample(path: Path, given: ClassInput, selection: Selection, index: int) -> None:
@@ -121,6 +149,7 @@ def residue_rows(
     plddt: np.ndarray | None,
     details: FinalistScores,
     support: Sequence[Support],
+    spread: np.ndarray,
 ) -> list[dict[str, Any]]:
     """Rows of ``residues.csv``.
 
@@ -134,6 +163,8 @@ def residue_rows(
         Of the same model.
     support : sequence of Support
         Of each residue.
+    spread : ndarray, shape (n_residues,)
+        How far the other samples lie, in Å.
     """
     index = topology.residue_index
     confidence = np.full(len(cc), np.nan)
@@ -151,6 +182,7 @@ def residue_rows(
             "q_score_06": _field(details.q_residue[k]),
             "ramachandran": validation.ramachandran[k] if validation else "",
             "c_beta_angstrom": _field(validation.c_beta_angstrom[k] if validation else None, 3),
+            "spread_angstrom": _field(spread[k], 2),
         }
         for k, first in enumerate(topology.residue_starts)
     ]
@@ -180,7 +212,14 @@ def models_record(given: ClassInput, selection: Selection) -> dict[str, Any]:
         "clashes": best.geometry.clashes,
         "confidence": best.confidence,
         "scores": _scores_record(best.scores),
-        "finalists": [selection.scored[index].sample for index in selection.order[:N_FINALISTS]],
+        "finalists": [selection.scored[index].sample for index in selection.finalists],
+        "verdict": selection.verdicts[selection.best].record(),
+        "clusters": cluster_records(selection),
+        "agreement": {
+            "median_spread_angstrom": selection.agreement.median_spread_angstrom,
+            "n_replicates": selection.agreement.n_replicates,
+            "replicate_rmsd_angstrom": selection.agreement.replicate_rmsd_angstrom,
+        },
         "ranking_rule": RANKING_RULE,
         "unguided": {
             "cc_mask": selection.unguided.cc_mask,

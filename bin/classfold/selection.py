@@ -3,55 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from classfold.agreement import Agreement, agreement, anchor_atoms, comparable
 from classfold.class_input import ClassInput
+from classfold.class_verdict import ClassVerdicts
+from classfold.clusters import cluster, cluster_limit
 from classfold.errors import InputError
-from classfold.geometry import Geometry
 from classfold.half_map_validation import Validation, judge_halves
 from classfold.map_fit import MapFit, fit_to_map
 from classfold.maps import DensityMap
 from classfold.ranking import rank, score_model
+from classfold.scored_sample import ScoredSample, Unguided
 from classfold.scores.every_sample import Judgement, SampleJudge
 from classfold.scores.finalists import N_FINALISTS, FinalistScores, judge_finalists
 from classfold.structure import Topology, match_atoms, read_model
 from classfold.support import supported_fraction
+from classfold.verdict import Verdict
 
 # A model of which less lies within the box of the map says nothing about the map.
 LEAST_INSIDE = 0.5
 # From this share of D amino acids or left-handed helices on the hand is questioned.
 WRONG_HAND_LIMIT = 0.1
-
-
-@dataclass(frozen=True)
-class ScoredSample:
-    """One sample and what was found about it."""
-
-    sample: int
-    replicate: int
-    reason: str
-    """Why it was rejected; empty if it was not."""
-    score: float | None = None
-    fit: MapFit | None = None
-    geometry: Geometry | None = None
-    confidence: float | None = None
-    reference_rmsd: tuple[float, float] | None = None
-    """(Cα, all-atom) in Å, in the frame of the map"""
-    scores: Mapping[str, float | None] = field(default_factory=dict)
-    """By the names of ``scores.table``, as far as they were computed."""
-
-
-@dataclass(frozen=True)
-class Unguided:
-    """The docked, unguided model as it stands in the map."""
-
-    cc_mask: float | None = None
-    rmsd: tuple[float, float] | None = None
-    """(Cα, all-atom) RMSD in Å to the reference, over the atoms that all three have."""
-    scores: Mapping[str, float | None] = field(default_factory=dict)
-    """The fast scores by the names of ``scores.table``; none unless it has all atoms of the target."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +36,13 @@ class Selection:
     scored: Sequence[ScoredSample]
     order: Sequence[int]
     """Indices into ``scored``, best first."""
+    finalists: Sequence[int]
+    """Of these, the samples that have all scores."""
+    clusters: Sequence[Sequence[int]]
+    """The ranked samples by likeness, as indices; representatives first, the best sample's cluster first."""
+    agreement: Agreement
+    verdicts: Mapping[int, Verdict]
+    """Of the representatives that are finalists, the best sample included, by index."""
     best_details: FinalistScores
     """What the slow scores say of the best sample, residue by residue."""
     unguided: Unguided
@@ -124,11 +106,18 @@ def score_samples(given: ClassInput, judge: SampleJudge) -> list[ScoredSample]:
     return scored
 
 
+def choose_finalists(order: Sequence[int], clusters: Sequence[Sequence[int]]) -> list[int]:
+    """The samples that get the slow scores, best first: the clusters' representatives, then whatever ranks best."""
+    representatives = [members[0] for members in clusters][:N_FINALISTS]
+    others = [index for index in order if index not in representatives]
+    chosen = {*representatives, *others[: N_FINALISTS - len(representatives)]}
+    return [index for index in order if index in chosen]
+
+
 def score_finalists(
-    given: ClassInput, scored: list[ScoredSample], order: Sequence[int]
+    given: ClassInput, scored: list[ScoredSample], finalists: Sequence[int]
 ) -> tuple[FinalistScores, list[str]]:
-    """Add the slow scores to the best ranked samples, in place; those of the best, and warnings, are returned."""
-    finalists = order[:N_FINALISTS]
+    """Add the slow scores to the finalists, in place; those of the first, and warnings, are returned."""
     coordinates = [given.samples.coordinates[index] for index in finalists]
     found, warnings = judge_finalists(coordinates, given.topology, given.density, given.resolution_angstrom)
     for index, more in zip(finalists, found, strict=True):
@@ -218,8 +207,17 @@ def select(given: ClassInput) -> Selection:
         )
     unguided, warnings = judge_unguided(given, judge)
     warnings += _warnings(scored[order[0]], scored, unguided.cc_mask)
-    details, more_warnings = score_finalists(given, scored, order)
     validation = validate(given, order[0])
+    models = comparable(given.samples.coordinates, order, given.topology)
+    anchors = models[:, anchor_atoms(given.topology)]
+    clusters = cluster(anchors, order, cluster_limit(given.resolution_angstrom))
+    finalists = choose_finalists(order, clusters)
+    details, more_warnings = score_finalists(given, scored, finalists)
     if validation is not None and validation.is_overfitted:
         more_warnings = [*more_warnings, validation.sentence]
-    return Selection(scored, order, details, unguided, warnings + more_warnings, validation)
+    agreed = agreement(models, [sample.replicate for sample in scored], order, given.topology)
+    verdicts = ClassVerdicts(given, scored, clusters, anchors, agreed, unguided, validation)
+    found = {index: verdicts.judge(index) for index in finalists if index in verdicts.representatives}
+    return Selection(
+        scored, order, finalists, clusters, agreed, found, details, unguided, warnings + more_warnings, validation
+    )

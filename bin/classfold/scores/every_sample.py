@@ -10,6 +10,7 @@ from classfold.geometry import Geometry, GeometryJudge
 from classfold.map_fit import MapFit, cc_mask, cc_residues, fraction_inside, lay_over
 from classfold.maps import DensityMap
 from classfold.scores.atom_inclusion import included_atoms
+from classfold.scores.attainable import attainable_cc
 from classfold.scores.backbone import BackboneJudge
 from classfold.scores.correlations import score_correlations
 from classfold.scores.model_map_fsc import score_fsc
@@ -71,6 +72,7 @@ class SampleJudge:
         correlations, fsc = score_correlations(overlay), score_fsc(overlay)
         return fit, scores | {
             "cc_mask": fit.cc_mask,
+            "cc_attainable": attainable_cc(overlay, self.resolution_angstrom),
             "cc_volume": correlations.volume,
             "cc_peaks": correlations.peaks,
             "cc_box": correlations.box,

@@ -43,6 +43,10 @@ SCORES = (
         "correlation of the model's density with the map around the model's atoms", _AFONINE, "cc-mask",
     ),
     Score(
+        "cc_attainable", "CC_mask attainable", "0 to 1", 3, "", _EVERY,
+        "CC_mask that the noise around the molecule leaves to a right model", "own",
+    ),
+    Score(
         "cc_volume", "CC_volume", "-1 to 1", 3, "higher", _EVERY,
         "correlation over the strongest voxels of the model's density, as many as are around its atoms", _AFONINE,
     ),
