@@ -23,7 +23,7 @@ BODY_SCALE_ANGSTROM = 2.0
 RIGID_ANGSTROM = 3.0
 """A residue moves as one with a body if it ends nearer than this to where the body's motion puts it."""
 LEAST_MOVED_ANGSTROM = 2.0
-"""A body that moves by less (rms) against the core is part of it: samples of one conformation differ by 0.3 to 0.7 Å."""
+"""A body that moves by less (rms) against the core is part of it: samples of one conformation differ by up to 0.7 Å."""
 LEAST_RESIDUES = 12
 """Of a body, and of the rest in which another is sought."""
 SHORTEST_RUN = 8
@@ -62,8 +62,7 @@ class MovingParts:
     label: np.ndarray
     """(n,) body of each residue; 0 is the core"""
     poses: tuple[Superposition, ...]
-    """Of each body, from the first model to the second one's place, that being superposed on the first by the core; that
-    of the core is nearly the identity"""
+    """Of each body, from the first model to the second one as superposed on the first by the core."""
     displacement: np.ndarray
     """(n,) Å by which each residue moves"""
     screws: tuple[Screw, ...]

@@ -156,7 +156,8 @@ def places(
         field = np.zeros(scene.grid.shape_zyx)
         field[scene.near] = weights[k]
         error = np.sqrt(covariance.variance(field)) / abs(fitted[0]) if fitted[0] else np.nan
-        found.append(Place(fitted[k] / fitted[0], float(error)) if usable[k] and fitted[0] > 0 else Place(np.nan, np.nan))
+        is_told = usable[k] and fitted[0] > 0
+        found.append(Place(fitted[k] / fitted[0], float(error)) if is_told else Place(np.nan, np.nan))
     return found
 
 

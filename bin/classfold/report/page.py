@@ -14,6 +14,7 @@ from markupsafe import Markup
 from classfold import __version__
 from classfold.report import plots, sentences, tables, views
 from classfold.report.courses import read_courses
+from classfold.report.differences import Differences, differences
 from classfold.report.fsc_plot import plot_fsc
 from classfold.report.gather import ClassResult, Comparison, Run, TargetResult
 from classfold.report.loss_plot import plot_losses
@@ -72,6 +73,7 @@ class ComparisonPage:
     view: View
     matrices: list[Matrix]
     pairs: list[PairPage]
+    differences: Differences
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,7 @@ def _target_page(target: TargetResult) -> TargetPage:
             view=views.superposed_view(target),
             matrices=tables.heat_tables(comparison),
             pairs=_pair_pages(comparison),
+            differences=differences(target),
         )
         if comparison is not None
         else None,
