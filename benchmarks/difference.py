@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 """What differs between classes: how often the verdict is right, and the smallest motion that is called.
 
-Maps are simulated from frames of adenylate kinase's path, with noise of half their standard
-deviation, in half maps.
-The models are these frames with a smooth random displacement of 0.5 Å rms, three for each class: samples have errors of
-that size, but such models have not followed their map's noise. Closed against closed is to be "same conformation", closed
-against open "different"; then the second class walks along the path until the verdict is "different" in 95 % of the
-pairs. The last line is the share of right verdicts.
+Maps are simulated from frames of adenylate kinase's path, with noise of half their standard deviation, in half
+maps. The models are these frames with a smooth random displacement of 0.5 Å rms, three for each class: samples have
+errors of that size, but such models have not followed their map's noise. Closed against closed is to be "same
+conformation", closed against open "different"; then the second class walks along the path until the verdict is
+"different" in 95 % of the pairs. The last line is the share of right verdicts.
 
     ./classfold bench difference [--pairs 20] [--steps 6]
 """
