@@ -4,9 +4,10 @@
 For every pair of classes: CA RMSD after superposition of everything, TM-score, and the displacement of
 every residue after superposition on the rigid core, which shows what moves against what stays. Then every
 model against every map: a model is put where the other class's model is, and its CC_mask is measured there.
-Two classes whose models fit each other's maps equally well are one conformation.
+Whether two classes show one conformation is told by how much of their models' difference both maps show, against
+the maps' noise (half maps, else the residual).
 
-Writes rmsd.csv, tm_score.csv, cross_fit.csv, displacement.csv and comparison.json.
+Writes rmsd.csv, tm_score.csv, cross_fit.csv, displacement.csv, moving_parts.csv and comparison.json.
 
 \b
 Example:
@@ -48,6 +49,7 @@ def main(sequence: Path, maps: tuple[Path, ...], models: tuple[Path, ...], outpu
             f"{pair.class_a} - {pair.class_b}: CA RMSD {pair.ca_rmsd_angstrom:.2f} Å, "
             f"TM-score {pair.tm_score:.3f}, largest displacement {pair.max_displacement_angstrom:.1f} Å"
         )
+        click.echo(f"{pair.judged.verdict}: {pair.judged.reason}")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from classfold.records import read_json
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 TEXT_COLUMNS = {"chain", "residue_name", "class_a", "class_b", "stage", "status", "reason", "ramachandran", "support"}
+TEXT_COLUMNS |= {"residues", "hinges"}
 # What the report draws or counts with; a column that it does not know may hold numbers or words.
 NUMBER_COLUMNS = {"rank", "sample", "step", "sigma_angstrom", "guidance_strength", "loss", "cc_mask", "cc", "plddt"}
 NUMBER_COLUMNS |= {"residue_number", "displacement_angstrom"}
@@ -103,6 +104,7 @@ class Comparison:
     tm_score: pd.DataFrame | None
     cross_fit: pd.DataFrame | None
     displacement: pd.DataFrame | None
+    moving_parts: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -205,7 +207,8 @@ def _read_comparison(folder: Path) -> Comparison | None:
     if record is None:
         return None
     matrices = {name: read_matrix(folder / f"{name}.csv") for name in ("rmsd", "tm_score", "cross_fit")}
-    return Comparison(record=record, displacement=read_table(folder / "displacement.csv"), **matrices)
+    tables = {name: read_table(folder / f"{name}.csv") for name in ("displacement", "moving_parts")}
+    return Comparison(record=record, **tables, **matrices)
 
 
 def _read_class(folder: Path, target: str, name: str) -> ClassResult | None:

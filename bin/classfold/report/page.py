@@ -15,6 +15,7 @@ from classfold import __version__
 from classfold.report import plots, sentences, tables, views
 from classfold.report.cost import cost_of, cost_sentences
 from classfold.report.courses import read_courses
+from classfold.report.differences import Differences, differences
 from classfold.report.fsc_plot import plot_fsc
 from classfold.report.gather import ClassResult, Comparison, Run, TargetResult
 from classfold.report.half_maps import plot_validation, support_sentences, validation_sentences
@@ -77,6 +78,7 @@ class ComparisonPage:
     view: View
     matrices: list[Matrix]
     pairs: list[PairPage]
+    differences: Differences
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,7 @@ def _target_page(target: TargetResult) -> TargetPage:
             view=views.superposed_view(target),
             matrices=tables.heat_tables(comparison),
             pairs=_pair_pages(comparison),
+            differences=differences(target),
         )
         if comparison is not None
         else None,

@@ -1,0 +1,119 @@
+"""What tells two classes apart: what maps show of models' difference, its verdict, moving parts and their order."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+from trial.maps import simulated_halves
+
+from classfold.comparison import Superposition
+from classfold.difference_verdict import Shown, Verdict, judge_pair, shown
+from classfold.main_motion import main_motion
+from classfold.maps import DensityMap
+from classfold.moving_parts import find_moving_parts, screw
+from classfold.shown_difference import NoisyMap, Place, noise_by_halves, places
+
+RESOLUTION = 8.0
+
+
+def noisy_map(atoms: np.ndarray, numbers: np.ndarray, seed: int, noise: float = 0.5) -> NoisyMap:
+    weights = torch.from_numpy(numbers).float()
+    first, second = simulated_halves(torch.from_numpy(atoms).float(), weights, RESOLUTION, noise, seed)
+    mean = DensityMap(0.5 * (first.density + second.density), first.voxel_size_angstrom, first.origin_angstrom)
+    return NoisyMap(mean, RESOLUTION, noise_by_halves(mean, first.density, second.density))
+
+
+def asked(adk_topology, models, truths, seed: int, noise: float = 0.5) -> Shown:
+    """Two maps of two truths asked where they lie between two models in the same frame."""
+    numbers, everything = adk_topology.atomic_numbers, [np.arange(adk_topology.n_atoms)]
+    answers = [
+        places(noisy_map(truth, numbers, seed + k, noise), [models[0]], [models[1]], numbers, everything)[0]
+        for k, truth in enumerate(truths)
+    ]
+    ca = adk_topology.ca_indices()
+    apart = float(np.sqrt(np.square(models[0][ca] - models[1][ca]).sum(1).mean()))
+    return shown(*answers, apart)
+
+
+def test_maps_of_the_models_show_all_of_their_difference(adk_topology, adk_closed, adk_frames):
+    found = asked(adk_topology, (adk_closed, adk_frames[10]), (adk_closed, adk_frames[10]), 1)
+    assert found.motion_angstrom == pytest.approx(found.model_angstrom, rel=0.08)
+    assert judge_pair(("a", "b"), found, []).verdict is Verdict.DIFFERENT
+
+
+def test_maps_of_one_structure_show_nothing_of_the_difference_of_wrong_models(adk_topology, adk_closed, adk_frames):
+    found = asked(adk_topology, (adk_closed, adk_frames[4]), (adk_frames[2], adk_frames[2]), 5)
+    assert found.model_angstrom > 1
+    assert abs(found.motion_angstrom) < 4 * found.error_angstrom
+    assert judge_pair(("a", "b"), found, []).verdict is Verdict.SAME
+
+
+def test_the_error_is_how_far_the_noise_moves_the_place(adk_topology, adk_closed, adk_frames):
+    numbers, everything = adk_topology.atomic_numbers, [np.arange(adk_topology.n_atoms)]
+    found = [
+        places(noisy_map(adk_closed, numbers, seed, 1.0), [adk_closed], [adk_frames[3]], numbers, everything)[0]
+        for seed in range(12)
+    ]
+    spread = np.std([place.value for place in found], ddof=1)
+    assert 0.5 < np.mean([place.error for place in found]) / spread < 2
+    assert np.mean([place.value for place in found]) == pytest.approx(-0.5, abs=0.2)
+
+
+def test_a_share_above_one_is_no_motion():
+    assert shown(Place(-3.0, 0.1), Place(3.0, 0.1), 0.03).motion_angstrom == pytest.approx(0.03)
+
+
+@pytest.mark.parametrize(
+    ("motion", "error", "verdict"),
+    [
+        (2.0, 0.1, Verdict.DIFFERENT),
+        (0.2, 0.1, Verdict.SAME),
+        (0.2, 0.5, Verdict.UNDECIDED),
+        (2.0, 0.6, Verdict.UNDECIDED),
+        (-2.0, 0.1, Verdict.UNDECIDED),
+        (float("nan"), float("nan"), Verdict.UNDECIDED),
+    ],
+)
+def test_verdicts(motion, error, verdict):
+    judged = judge_pair(("a", "b"), Shown(motion, error, 2.5), [])
+    assert judged.verdict is verdict and "a and b" in judged.reason
+
+
+def test_one_moving_part_is_enough():
+    part = ("A30-67", Shown(3.0, 0.2, 3.2))
+    judged = judge_pair(("a", "b"), Shown(0.3, 0.1, 0.6), [part])
+    assert judged.verdict is Verdict.DIFFERENT and "A30-67" in judged.reason and judged.evidence == part[1]
+
+
+def test_the_lid_and_the_amp_domain_of_adenylate_kinase_move(adk_topology, adk_closed, adk_open):
+    ca = adk_topology.ca_indices()
+    turned = Rotation.from_euler("xyz", [30, 100, -60], degrees=True).apply(adk_open) + 20
+    parts = find_moving_parts(adk_closed[ca], turned[ca], adk_topology.chain[ca])
+    # Müller & Schulz (1992): NMP 30-59, LID 122-159.
+    assert parts.n_parts == 2
+    assert set(parts.label[34:59]) == {1} and set(parts.label[122:158]) == {2}
+    assert set(parts.label[:25]) | set(parts.label[75:112]) | set(parts.label[168:]) == {0}
+    assert all(35 < each.degrees < 60 for each in parts.screws)
+    assert len(parts.hinges) == 4
+
+
+def test_models_of_one_conformation_have_no_moving_parts(adk_topology, adk_closed):
+    ca = adk_topology.ca_indices()
+    rng = np.random.default_rng(1)
+    noised = adk_closed[ca] + rng.normal(scale=0.4, size=(len(ca), 3))
+    assert find_moving_parts(adk_closed[ca], noised, adk_topology.chain[ca]).n_parts == 0
+
+
+def test_a_screw_is_found_again():
+    axis, point, centre = np.array([0.6, 0.0, 0.8]), np.array([3.0, -2.0, 1.0]), np.array([10.0, 5.0, -4.0])
+    rotation = Rotation.from_rotvec(np.radians(40) * axis).as_matrix()
+    found = screw(Superposition(rotation, point - rotation @ point + 2.5 * axis, 1.0), centre)
+    assert found.degrees == pytest.approx(40) and found.along_angstrom == pytest.approx(2.5)
+    np.testing.assert_allclose(found.axis, axis, atol=1e-9)
+    np.testing.assert_allclose(np.cross(found.point - point, axis), 0, atol=1e-9)
+
+
+def test_classes_are_ordered_along_the_path(adk_topology, adk_frames):
+    ca = adk_topology.ca_indices()
+    motion = main_motion([adk_frames[k][ca] + 5 * k for k in (20, 2, 30, 10)])
+    assert motion.order == [1, 3, 0, 2] and motion.share > 0.8
