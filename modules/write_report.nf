@@ -13,6 +13,7 @@ process WRITE_REPORT {
     path 'report.html', emit: report
     path 'summary.csv', emit: summary
     path 'summary.json'
+    path 'classfold_mqc.json'
 
     script:
     """
@@ -21,7 +22,7 @@ process WRITE_REPORT {
 
     stub:
     """
-    touch report.html summary.json
+    touch report.html summary.json classfold_mqc.json
     echo 'target,class' > summary.csv
     """
 }

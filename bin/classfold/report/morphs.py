@@ -57,7 +57,7 @@ def packed_frames(frames: np.ndarray) -> dict[str, Any]:
 
 
 def display_morphs(target: TargetResult, origin: np.ndarray) -> list[Morph]:
-    """Morphs of a target, those that move most first, ``origin`` (3,) in Å subtracted; as many as the page has room for."""
+    """Morphs that the page has room for, those that move most first, ``origin`` (3,) in Å subtracted."""
     if target.comparison is None:
         return []
     found, n_bytes = [], 0

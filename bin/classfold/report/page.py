@@ -26,8 +26,9 @@ from classfold.report.tables import Matrix, Table
 from classfold.report.views import View
 
 FOLDER = Path(__file__).parent
-SCRIPTS = ("3Dmol-min.js", "report.js", "tables.js", "plots.js", "explanations.js")
-SCRIPTS += ("scales.js", "unpack.js", "morph.js", "scene.js", "viewer.js")
+PAGE_SCRIPTS = ("report.js", "tables.js", "plots.js", "explanations.js")
+VIEWER_SCRIPTS = ("3Dmol-min.js", "scales.js", "unpack.js", "morph.js", "scene.js", "viewer.js")
+SCRIPTS = PAGE_SCRIPTS + VIEWER_SCRIPTS
 STYLES = ("report.css", "glance.css", "viewer.css", "print.css")
 # With few classes everything is open at once; with many the reader opens what the overview points to.
 MOST_OPEN_CLASSES = 3

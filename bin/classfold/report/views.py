@@ -1,4 +1,4 @@
-"""What the page's 3D viewer is given: per class its map and models in one frame, per target how classes are laid over."""
+"""What the page's 3D viewer is given: maps and models of a target in one frame, and how classes are laid over."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class View:
     morphs: list[Morph]
 
     def blocks(self, target: str) -> list[tuple[str, dict[str, Any]]]:
-        """Identifier and content of each block of data in the page: one for the viewer, one for each class and morph."""
+        """Identifier and content of each block of data: one for the viewer, one for each class and morph."""
         morphs = [(f"morph.{target}.{morph.class_a}.{morph.class_b}", morph) for morph in self.morphs]
         index = {
             "classes": [{"name": scene.name, "data": f"data.{scene.anchor}"} for scene in self.scenes],
