@@ -17,8 +17,8 @@
   const formOf = (view) => view.querySelector("form");
 
   const lookAtAll = () => {
-    viewer.zoomTo();
-    viewer.zoom(0.9 * Math.min(1, host.clientWidth / host.clientHeight));
+    viewer.zoomTo(shown.models.length ? { model: shown.models } : {});
+    viewer.zoom(1.1 * Math.min(1, host.clientWidth / host.clientHeight));
     viewer.render();
   };
 
@@ -43,8 +43,8 @@
     const fit = form.colouring.value && !morph ? Scales.colouring(main.numbers, form.colouring.value) : null;
     const kinds = new Set([...form.querySelectorAll("[name=kind]:checked")].map((box) => box.value));
     if (morph) kinds.delete("best");
-    Scene.addModels(viewer, main, kinds, fit && fit.colour);
-    if (overlay) Scene.addOverlay(viewer, overlay, main, isOnCore);
+    shown.models = Scene.addModels(viewer, main, kinds, fit && fit.colour);
+    if (overlay) shown.models.push(...Scene.addOverlay(viewer, overlay, main, isOnCore));
     Scene.addSurface(viewer, main, part, form.surface.value, "main");
     // Laid over by what the models share, the other map would not lie where its model does.
     if (overlay && !isOnCore) Scene.addSurface(viewer, overlay, part, form.surface.value, "overlay");
