@@ -14,6 +14,7 @@ process WRITE_REPORT {
     path 'report.html', emit: report
     path 'summary.csv', emit: summary
     path 'summary.json'
+    path 'classfold_mqc.json'
 
     script:
     """
@@ -22,7 +23,7 @@ process WRITE_REPORT {
 
     stub:
     """
-    touch report.html summary.json
+    touch report.html summary.json classfold_mqc.json
     echo 'target,class' > summary.csv
     """
 }

@@ -70,9 +70,28 @@ def check_quiet(browser: Browser) -> None:
     assert sum(address.startswith("file:") for address in browser.requests) == 1
 
 
+def look(browser: Browser) -> None:
+    """Bring the 3D view before the reader and wait until it is drawn."""
+    browser.evaluate("document.querySelector('.view').scrollIntoView()")
+    browser.wait_for("document.querySelector('.stage.drawn canvas')")
+
+
+def choose(browser: Browser, **values: str) -> None:
+    """Set controls of the 3D view, as a reader would."""
+    for name, value in values.items():
+        browser.evaluate(
+            f"""(() => {{
+              const control = document.querySelector('.view form')['{name}'];
+              control.value = '{value}';
+              control.dispatchEvent(new Event('change', {{ bubbles: true }}));
+            }})()"""
+        )
+
+
 def test_two_classes_are_drawn_and_every_link_works(pages, browser, tmp_path):
     browser.open(pages["two"].as_uri())
-    browser.wait_for("document.querySelector('.stage.drawn canvas')")
+    browser.screenshot(tmp_path / "two_classes_top.png")
+    look(browser)
     assert browser.evaluate(COLOURS) > 20
     browser.screenshot(tmp_path / "two_classes.png")
     broken = browser.evaluate(
@@ -86,29 +105,19 @@ def test_two_classes_are_drawn_and_every_link_works(pages, browser, tmp_path):
     check_quiet(browser)
 
 
-def test_the_view_moves_to_the_class_that_is_asked_for(pages, browser):
+def test_the_view_shows_the_class_that_is_asked_for_and_another_over_it(pages, browser, tmp_path):
     browser.open(pages["two"].as_uri())
-    browser.wait_for("document.querySelector('.stage.drawn canvas')")
-    browser.evaluate("document.querySelector('.comparison .show').click()")
-    browser.wait_for("document.querySelector('.comparison .stage.drawn canvas')")
+    look(browser)
+    browser.evaluate("document.querySelectorAll('.look')[1].click()")
+    browser.wait_for("document.querySelector('.view').dataset.shown === 'open'")
     assert browser.evaluate("document.querySelectorAll('canvas').length") == 1
+    choose(browser, overlay="closed", surface="mesh", colouring="plddt")
+    browser.wait_for("document.querySelector('.legend').textContent.includes('pLDDT')")
+    assert browser.evaluate("document.querySelector('.legend .numbers').textContent") == "507090"
+    choose(browser, placed="core", colouring="moved:closed")
+    browser.wait_for("document.querySelector('.legend').textContent.includes('from closed')")
     assert browser.evaluate(COLOURS) > 20
-    browser.evaluate(
-        """(() => {
-          const form = document.querySelectorAll('.class .view form')[1];
-          for (const [name, value] of [['surface', 'mesh'], ['colouring', 'plddt']]) {
-            form[name].value = value;
-            form[name].dispatchEvent(new Event('change', { bubbles: true }));
-          }
-          form.contour.value = 2;
-          form.contour.dispatchEvent(new Event('input', { bubbles: true }));
-          form.querySelectorAll('[name=model]').forEach((box) => box.click());
-        })()"""
-    )
-    browser.wait_for("document.querySelectorAll('.class .view')[1].querySelector('.drawn canvas')")
-    browser.wait_for("document.querySelectorAll('.class .view output')[1].textContent.startsWith('2 ×')")
-    assert "pLDDT" in browser.evaluate("document.querySelectorAll('.class .legend')[1].textContent")
-    assert browser.evaluate(COLOURS) > 20
+    browser.screenshot(tmp_path / "laid_over.png")
     check_quiet(browser)
 
 
@@ -117,33 +126,41 @@ def test_tables_sort_and_plots_are_read_with_the_keyboard(pages, browser):
     order = (
         "[...document.querySelectorAll('.overview-table tbody tr')].map((row) => row.cells[1].textContent)"
     )
-    browser.evaluate("document.querySelectorAll('.overview-table th button')[1].click()")
-    assert browser.evaluate(order) == ["closed", "open"]
-    browser.evaluate("document.querySelectorAll('.overview-table th button')[1].click()")
-    assert browser.evaluate(order) == ["open", "closed"]
+    browser.evaluate("document.querySelectorAll('.overview-table th button')[1].focus()")
+    for sorting, names in (("ascending", ["closed", "open"]), ("descending", ["open", "closed"])):
+        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13}
+        browser.send("Input.dispatchKeyEvent", type="keyDown", text="\r", **key)
+        browser.send("Input.dispatchKeyEvent", type="keyUp", **key)
+        assert browser.evaluate(order) == names
+        assert browser.evaluate("document.activeElement.closest('th').ariaSort") == sorting
     browser.evaluate("document.querySelector('.plot svg').focus()")
     for _ in range(2):
         browser.send("Input.dispatchKeyEvent", type="keyDown", key="ArrowRight")
     assert "ARG 2" in browser.evaluate("document.querySelector('.plot .readout').textContent")
+    browser.evaluate("document.querySelector('.plot .values').open = true")
+    browser.wait_for("document.querySelectorAll('.plot .values li').length === 214")
     check_quiet(browser)
 
 
 def test_hostile_words_are_only_words(pages, browser):
     browser.open(pages["one"].as_uri())
-    browser.wait_for("document.querySelector('.stage.drawn canvas')")
+    look(browser)
     assert browser.evaluate("window.hacked") is None
     assert HOSTILE in browser.evaluate("document.querySelector('.warnings').textContent")
     check_quiet(browser)
 
 
 def test_ten_classes_fit_a_phone_and_open_when_asked(pages, browser, tmp_path):
-    browser.resize(390, 844, mobile=True)
+    browser.resize(360, 800, mobile=True)
     browser.open(pages["ten"].as_uri())
-    assert browser.evaluate("document.documentElement.scrollWidth") <= 390
-    assert browser.evaluate("document.querySelectorAll('canvas').length") == 0
-    browser.evaluate("document.querySelector('a[href=\"#class.adk.class10\"]').click()")
-    browser.wait_for("document.getElementById('class.adk.class10').querySelector('.drawn canvas')")
-    assert browser.evaluate(COLOURS) > 20
+    loaded = browser.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd / 1000")
+    print(f"ten classes: {pages['ten'].stat().st_size / 1e6:.1f} MB, loaded in {loaded:.2f} s")
+    assert browser.evaluate("document.documentElement.scrollWidth") <= 360
+    assert browser.evaluate("document.querySelectorAll('.card img').length") == 10
     browser.screenshot(tmp_path / "ten_classes_phone.png")
+    browser.evaluate("document.getElementById('class.adk.class10').querySelector('.look').click()")
+    browser.wait_for("document.querySelector('.stage.drawn canvas')")
+    assert browser.evaluate("document.querySelector('.view').dataset.shown") == "class10"
+    assert browser.evaluate(COLOURS) > 20
     assert pages["ten"].stat().st_size < 15e6
     check_quiet(browser)

@@ -44,6 +44,7 @@ RUN_FILES = (
     "report.html",
     "summary.csv",
     "summary.json",
+    "classfold_mqc.json",
     "pipeline_info/trace.txt",
     "pipeline_info/execution_report.html",
     "pipeline_info/timeline.html",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 import shutil
@@ -15,8 +17,10 @@ from click.testing import CliRunner
 from write_report import main
 
 from classfold.errors import InputError
+from classfold.report.summary_schema import summary_schema
 from tests.report_fixture import Case, build
 
+ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = '</script><script>window.hacked = 1</script><img src=x onerror="window.hacked=1">\'&amp;'
 
 
@@ -72,8 +76,9 @@ def test_two_classes(two_classes, tmp_path):
     assert text.count("All scores of the best model (3)") == 2 and table["q_score_06"].tolist() == [0.45, 0.45]
     assert "demonstration, not a predictor" in text
     data = {name: json.loads(content) for name, content in page.scripts if name.startswith("data.")}
-    assert set(data) == {"data.class.adk.closed", "data.class.adk.open", "data.superposed.adk"}
-    assert len(data["data.class.adk.open"]["displacement"]["closed"]) == 214
+    assert set(data) == {"data.class.adk.closed", "data.class.adk.open", "data.view.adk"}
+    numbers = json.loads(gzip.decompress(base64.b64decode(data["data.class.adk.open"]["numbers"])))
+    assert len(numbers["displacement"]["closed"]) == 214 and len(numbers["residues"]) == 214
     kinds = [model["kind"] for model in data["data.class.adk.open"]["models"]]
     assert kinds == ["best", "sample", "unguided"]
 
@@ -171,7 +176,7 @@ def test_populations_of_the_samplesheet_are_shown(two_classes, tmp_path):
     arguments = ["--folder", str(two_classes), "--samplesheet", str(checked), "--output", str(tmp_path)]
     assert CliRunner().invoke(main, arguments, catch_exceptions=False).exit_code == 0
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert text.count("73.1 %") == 2 and "The class holds 73.1 % of the particles." in text
+    assert text.count("73.1 %") == 3 and "The class holds 73.1 % of the particles." in text
     table = pd.read_csv(tmp_path / "summary.csv").set_index("class")["population"]
     assert table["closed"] == 0.731 and pd.isna(table["open"])
     summary = json.loads((tmp_path / "summary.json").read_text())
@@ -183,7 +188,7 @@ def test_what_failed_is_told_first(two_classes, tmp_path):
     sentence = "adk.third, PREPARE_MAP: the map <b>third.mrc</b> is empty"
     missing = [{"target": "adk", "class": "third"}]
     record = {"status": "partial", "n_classes": 3, "classes_without_model": missing}
-    failures.write_text(json.dumps(record | {"failures": [{"sentence": sentence}]}))
+    failures.write_text(json.dumps(record | {"failures": [{"target": "adk", "class": "third", "sentence": sentence}]}))
     assert "without a model" not in report(two_classes, tmp_path / "without")
     arguments = ["--folder", str(two_classes), "--failures", str(failures), "--output", str(tmp_path)]
     assert CliRunner().invoke(main, arguments, catch_exceptions=False).exit_code == 0
@@ -191,6 +196,57 @@ def test_what_failed_is_told_first(two_classes, tmp_path):
     title = text.index("This run is partial: 1 of 3 classes without a model")
     told = text.index("adk.third, PREPARE_MAP: the map &lt;b&gt;third.mrc&lt;/b&gt; is empty")
     assert title < told < text.index("Target adk")
+    table = pd.read_csv(tmp_path / "summary.csv").set_index("class")
+    assert table["status"].to_dict() == {"closed": "modelled", "open": "modelled", "third": "failed"}
+    assert table["reason"]["third"] == sentence and pd.isna(table["cc_mask"]["third"])
+    assert 'class="chip failed"' in text and "failed: 1 class." in text
+
+
+def breaches(value: object, schema: dict, where: str = "") -> list[str]:
+    """What in a value is not as the schema says, for the keywords that assets/summary_schema.json uses."""
+    names = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}
+    kind = "null" if value is None else names[type(value)]
+    kinds = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+    found = [] if kind in kinds or (kind == "integer" and "number" in kinds) else [f"{where}: {kind}, not {kinds}"]
+    if "enum" in schema and value not in schema["enum"]:
+        found.append(f"{where}: {value!r}")
+    if isinstance(value, list):
+        found += [text for i, item in enumerate(value) for text in breaches(item, schema["items"], f"{where}[{i}]")]
+    if isinstance(value, dict):
+        own, other = schema.get("properties", {}), schema.get("additionalProperties", True)
+        found += [f"{where}: lacks {name}" for name in schema.get("required", []) if name not in value]
+        for name, item in value.items():
+            if name in own or isinstance(other, dict):
+                found += breaches(item, own.get(name, other), f"{where}.{name}")
+            elif other is False:
+                found.append(f"{where}: {name} is unknown")
+    return found
+
+
+def test_the_summary_is_as_its_schema_says(two_classes, tmp_path):
+    report(two_classes, tmp_path)
+    schema = json.loads((ROOT / "assets" / "summary_schema.json").read_text())
+    assert schema == summary_schema()
+    record = json.loads((tmp_path / "summary.json").read_text())
+    assert breaches(record, schema) == []
+    record["classes"][0] |= {"cc_mask": "high", "status": "lost"}
+    assert breaches(record, schema) == [
+        ".classes[0].status: 'lost'",
+        ".classes[0].cc_mask: string, not ['number', 'null']",
+    ]
+    assert record["known_as"]["population"] == ["rlnClassDistribution", "ParticleClassification.classDistribution"]
+
+
+def test_multiqc_is_given_a_row_per_class(two_classes, tmp_path):
+    report(two_classes, tmp_path)
+    given = json.loads((tmp_path / "classfold_mqc.json").read_text())
+    rows = json.loads((tmp_path / "summary.json").read_text())["classes"]
+    assert given["plot_type"] == "generalstats"
+    assert {name: row["cc_mask"] for name, row in given["data"].items()} == {
+        f"adk.{row['class']}": row["cc_mask"] for row in rows
+    }
+    headers = {name for header in given["pconfig"] for name in header}
+    assert all(set(row) <= headers for row in given["data"].values())
 
 
 def test_nothing_to_report_is_refused(tmp_path):

@@ -63,10 +63,10 @@ def test_display_map_stays_where_the_model_is(shape, voxel, width):
 
 def test_display_map_is_unpacked_with_z_fastest():
     density = np.random.default_rng(1).uniform(0.5, 1.0, (6, 7, 8)).astype(np.float32)
-    payload = display_map(DensityMap(density, 1.0, ORIGIN), threshold=0.4).payload()
+    payload = display_map(DensityMap(density, 1.0, ORIGIN), threshold=0.4).payload(ORIGIN - [1.0, 0.0, 2.0])
     levels = np.frombuffer(gzip.decompress(base64.b64decode(payload["levels"])), np.uint8)
     back = levels.reshape(payload["size"]) * payload["step"]
-    assert payload["size"] == [8, 7, 6]
+    assert payload["size"] == [8, 7, 6] and payload["origin"] == [1.0, 0.0, 2.0]
     assert back.transpose(2, 1, 0) == pytest.approx(density, abs=payload["step"] / 2 + 1e-6)
 
 

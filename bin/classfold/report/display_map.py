@@ -26,22 +26,29 @@ LEVELS = 255
 
 @dataclass(frozen=True)
 class DisplayMap:
-    """Density in 8 bits for the viewer, whose frame begins at the centre of voxel [0, 0, 0]."""
+    """Density in 8 bits for the viewer."""
 
     levels: np.ndarray
     """(z, y, x) uint8; density = levels * step"""
     voxel_size_angstrom: float
     origin_angstrom: np.ndarray
-    """(3,) xyz of voxel [0, 0, 0] in the user's frame; a model minus this is in the viewer's frame."""
+    """(3,) xyz of voxel [0, 0, 0] in the user's frame."""
     step: float
     threshold: float
 
-    def payload(self) -> dict[str, object]:
-        """What the page's script unpacks; voxels with z fastest, as the viewer wants them."""
+    def payload(self, origin_angstrom: np.ndarray) -> dict[str, object]:
+        """What the page's script unpacks; voxels with z fastest, as the viewer wants them.
+
+        Parameters
+        ----------
+        origin_angstrom : ndarray, shape (3,)
+            xyz of the viewer's zero in the user's frame.
+        """
         ordered = np.ascontiguousarray(self.levels.transpose(2, 1, 0))
         return {
             "size": list(ordered.shape),
             "voxel": round(self.voxel_size_angstrom, 5),
+            "origin": (self.origin_angstrom - origin_angstrom).round(3).tolist(),
             "step": self.step,
             "threshold": self.threshold,
             "levels": packed(ordered.tobytes()),

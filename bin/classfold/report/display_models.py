@@ -1,4 +1,4 @@
-"""The models of a class for the page's viewer: short mmCIF, compressed, in the display map's frame."""
+"""The models of a class for the page's viewer: short mmCIF, compressed, in the viewer's frame."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from pathlib import Path
 import gemmi
 import numpy as np
 import pandas as pd
-import torch
 
 from classfold.mmcif import Model, read_model
 from classfold.report.display_map import packed
-from classfold.report.gather import ClassResult, TargetResult
-from classfold.superposition import apply_pose, superpose
+from classfold.report.gather import ClassResult
 
 N_OTHER_SAMPLES = 3
 # Enough for a cartoon; whole residues of anything else are kept, so that ligands show.
@@ -71,7 +69,7 @@ def mmcif_text(model: Model, coordinates: np.ndarray, *, backbone_only: bool) ->
 
 
 def _display(path: Path, origin: np.ndarray, label: str, kind: str) -> DisplayModel | None:
-    """A model file moved into the display map's frame; None where the file is missing."""
+    """A model file moved into the viewer's frame; None where the file is missing."""
     if not path.is_file():
         return None
     model = read_model(path)
@@ -103,24 +101,10 @@ def display_models(result: ClassResult, origin: np.ndarray) -> list[DisplayModel
     return [model for model in found if model is not None]
 
 
-def superposed_models(target: TargetResult) -> list[DisplayModel]:
-    """Best models of all classes of a target, moved onto the first one's by their representative atoms."""
-    models = [
-        (result.name, read_model(result.models_folder / "model.cif"))
-        for result in target.classes
-        if result.models_folder is not None and (result.models_folder / "model.cif").is_file()
-    ]
-    if len(models) < 2:
-        return []
-    trace = [np.isin(model.atom_name, REPRESENTATIVE) & _is_polymer(model) for _, model in models]
-    first = models[0][1].coordinates
-    centre = first.mean(axis=0)
-    fixed = torch.from_numpy(first[trace[0]] - centre)
-    shown = []
-    for (name, model), chosen in zip(models, trace, strict=True):
-        if chosen.sum() != len(fixed):
-            continue
-        rotation, translation = superpose(torch.from_numpy(model.coordinates[chosen]), fixed)
-        moved = apply_pose(rotation, translation, torch.from_numpy(model.coordinates)).numpy()
-        shown.append(DisplayModel(name, "class", packed(mmcif_text(model, moved, backbone_only=True).encode())))
-    return shown
+def best_trace(result: ClassResult) -> np.ndarray:
+    """(n_residues, 3) representative atoms of a class's best model in the user's frame; empty without a model."""
+    path = result.models_folder / "model.cif" if result.models_folder is not None else None
+    if path is None or not path.is_file():
+        return np.empty((0, 3))
+    model = read_model(path)
+    return model.coordinates[np.isin(model.atom_name, REPRESENTATIVE) & _is_polymer(model)]

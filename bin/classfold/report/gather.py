@@ -105,6 +105,8 @@ class Comparison:
     cross_fit: pd.DataFrame | None
     displacement: pd.DataFrame | None
     moving_parts: pd.DataFrame | None = None
+    folder: Path = Path()
+    """Of COMPARE_CLASSES."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,8 @@ class Run:
     parameters: dict[str, Any] = field(default_factory=dict)
     outcome: dict[str, Any] = field(default_factory=dict)
     """failures.json of the pipeline; empty where nobody kept count."""
+    populations: Mapping[tuple[str, str], float | None] = field(default_factory=dict)
+    """(target, class) of the samplesheet to the class's share of the particles."""
 
     @property
     def failures(self) -> list[str]:
@@ -208,7 +212,7 @@ def _read_comparison(folder: Path) -> Comparison | None:
         return None
     matrices = {name: read_matrix(folder / f"{name}.csv") for name in ("rmsd", "tm_score", "cross_fit")}
     tables = {name: read_table(folder / f"{name}.csv") for name in ("displacement", "moving_parts")}
-    return Comparison(record=record, **tables, **matrices)
+    return Comparison(record=record, folder=folder, **tables, **matrices)
 
 
 def _read_class(folder: Path, target: str, name: str) -> ClassResult | None:
@@ -275,4 +279,4 @@ def gather_run(
             targets.append(TargetResult(target, record, embedding, classes, comparison))
     if not targets:
         raise InputError(f"{folder} holds no TARGET.CLASS.map folder with a map.json; give the folder of the stages")
-    return Run(targets=targets, parameters=parameters)
+    return Run(targets=targets, parameters=parameters, populations=populations or {})

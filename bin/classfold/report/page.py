@@ -18,6 +18,7 @@ from classfold.report.courses import read_courses
 from classfold.report.differences import Differences, differences
 from classfold.report.fsc_plot import plot_fsc
 from classfold.report.gather import ClassResult, Comparison, Run, TargetResult
+from classfold.report.glance import glance, verdict_sentence
 from classfold.report.half_maps import plot_validation, support_sentences, validation_sentences
 from classfold.report.loss_plot import plot_losses
 from classfold.report.map_sentences import map_sentences
@@ -28,9 +29,14 @@ from classfold.report.tables import Matrix, Table
 from classfold.report.views import View
 
 FOLDER = Path(__file__).parent
-SCRIPTS = ("3Dmol-min.js", "report.js", "viewer.js")
+PAGE_SCRIPTS = ("report.js", "tables.js", "plots.js", "explanations.js")
+VIEWER_SCRIPTS = ("3Dmol-min.js", "scales.js", "unpack.js", "morph.js", "scene.js", "viewer.js")
+SCRIPTS = PAGE_SCRIPTS + VIEWER_SCRIPTS
+STYLES = ("report.css", "glance.css", "viewer.css", "print.css")
 # With few classes everything is open at once; with many the reader opens what the overview points to.
 MOST_OPEN_CLASSES = 3
+# Pairs of classes whose displacement is drawn, those that differ most; of all of them there are numbers.
+MOST_PAIRS = 10
 # A longer table of stopped samples is closed.
 MOST_OPEN_ROWS = 12
 
@@ -43,7 +49,6 @@ class ClassPage:
     anchor: str
     brief: str
     warnings: list[str]
-    view: View
     files: list[str]
     model_sentences: list[str]
     map_sentences: list[str]
@@ -75,10 +80,11 @@ class PairPage:
 class ComparisonPage:
     """What the page shows across the classes of a target."""
 
-    view: View
     matrices: list[Matrix]
     pairs: list[PairPage]
     differences: Differences
+    n_pairs: int
+    """Of which so many are drawn as :data:`MOST_PAIRS` allows."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,7 @@ class TargetPage:
     name: str
     description: str
     warnings: list[str]
+    view: View
     classes: list[ClassPage]
     comparison: ComparisonPage | None
 
@@ -118,7 +125,6 @@ def _class_page(target: TargetResult, result: ClassResult) -> ClassPage:
         anchor=result.anchor,
         brief=_brief(result),
         warnings=result.warnings,
-        view=views.class_view(target, result),
         files=[f"{stem}/{name}" for name in ("model.cif", "samples/", "scores.csv")] if result.models else [],
         model_sentences=sentences.model_sentences(result),
         map_sentences=map_sentences(result),
@@ -172,12 +178,13 @@ def _target_page(target: TargetResult) -> TargetPage:
             f"chains {kinds}."
         ),
         warnings=target.warnings,
+        view=views.target_view(target),
         classes=[_class_page(target, result) for result in target.classes],
         comparison=ComparisonPage(
-            view=views.superposed_view(target),
             matrices=tables.heat_tables(comparison),
-            pairs=_pair_pages(comparison),
             differences=differences(target),
+            pairs=_pair_pages(comparison)[:MOST_PAIRS],
+            n_pairs=len(comparison.record.get("pairs", [])),
         )
         if comparison is not None
         else None,
@@ -186,15 +193,12 @@ def _target_page(target: TargetResult) -> TargetPage:
 
 def _page(run: Run, rows: list[Row]) -> dict[str, Any]:
     targets = [_target_page(target) for target in run.targets]
-    data = [(page.anchor, page.view.data) for target in targets for page in target.classes]
-    data += [
-        (f"superposed.{target.name}", target.comparison.view.data)
-        for target in targets
-        if target.comparison is not None
-    ]
+    groups = glance(run, {target.name: target.view for target in targets})
     return {
         "title": ", ".join(target.name for target in targets),
         "headline": sentences.headline(run, rows),
+        "glance": groups,
+        "verdicts": verdict_sentence(groups),
         "outcome": sentences.outcome(run),
         "failures": run.failures,
         "labels": run.weights_labels,
@@ -207,7 +211,7 @@ def _page(run: Run, rows: list[Row]) -> dict[str, Any]:
         "most_open_rows": MOST_OPEN_ROWS,
         "weak_cc": plots.WEAK_CC,
         "version": __version__,
-        "data": data,
+        "data": [block for target in targets for block in target.view.blocks(target.name)],
     }
 
 
@@ -227,15 +231,15 @@ def _inline(name: str) -> str:
 def render(run: Run, rows: list[Row]) -> str:
     """The report as one HTML text that asks for nothing from a network.
 
-    The page's policy allows the scripts and the style written here, by digest, and nothing else: a name from
+    The page's policy allows the scripts and the styles written here, by digest, and nothing else: a name from
     a user that slipped through the escaping could still not run.
     """
-    scripts, css = [_inline(name) for name in SCRIPTS], _inline("report.css")
+    scripts, styles = ([_inline(name) for name in names] for names in (SCRIPTS, STYLES))
     policy = "; ".join(
         [
             "default-src 'none'",
             f"script-src {' '.join(map(_digest, scripts))}",
-            f"style-src {_digest(css)}",
+            f"style-src {' '.join(map(_digest, styles))}",
             "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",
@@ -249,11 +253,11 @@ def render(run: Run, rows: list[Row]) -> str:
         lstrip_blocks=True,
     )
     parts = environment.get_template("parts.html.j2").module
-    environment.globals.update({name: getattr(parts, name) for name in ("table", "warnings", "heat", "viewer")})
+    environment.globals.update({name: getattr(parts, name) for name in ("table", "warnings", "heat", "viewer", "card")})
     return environment.get_template("template.html.j2").render(
         page=_page(run, rows),
         policy=policy,
-        css=Markup(css),
+        styles=[Markup(style) for style in styles],
         scripts=[Markup(script) for script in scripts],
         notice=_inline("3Dmol-NOTICE"),
         licence=_inline("3Dmol-LICENSE"),

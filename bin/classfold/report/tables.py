@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from classfold import __version__
 from classfold.report.gather import ClassResult, Comparison, Run
-from classfold.report.summary import Row
+from classfold.report.summary import FAILED, MODELLED, Row
 from classfold.report.svg import number
 from classfold.scores.table import BY_NAME, SCORES
 
@@ -83,8 +83,17 @@ def _samples(result: ClassResult) -> Cell:
     return Cell(f"{result.n_finished} of {result.n_samples}", result.n_samples)
 
 
+def _warnings(result: ClassResult | None, count: int | None) -> Cell:
+    """How many warnings there are, and where; nothing of a class that left nothing."""
+    if result is None or count is None:
+        return Cell(None, "")
+    own = f"warnings.{result.target}.{result.name}" if result.warnings else f"warnings.{result.target}"
+    return Cell(f"⚠ {count}" if count else "none", count, own if count else None)
+
+
 def overview_table(run: Run, rows: list[Row]) -> Table:
-    """One row per class; columns without any value are left out."""
+    """One row per class, failed ones included; columns without any value are left out."""
+    results = {(result.target, result.name): result for result in run.classes}
     has_reference = any(row["best_ca_rmsd_angstrom"] is not None for row in rows)
     has_population = any(row["population"] is not None for row in rows)
     heads = [
@@ -102,23 +111,24 @@ def overview_table(run: Run, rows: list[Row]) -> Table:
         heads += [Head("RMSD to known, Å", explained="rmsd"), Head("RMSD unguided, Å", explained="rmsd")]
     if has_population:
         heads.append(Head("Particles", explained="population"))
+    has_verdict = any(row["verdict"] is not None or row["status"] == FAILED for row in rows)
+    if has_verdict:
+        heads.append(Head("Verdict", numeric=False))
     drawn = []
-    for row, result in zip(rows, run.classes, strict=True):
+    for row in rows:
+        result = results.get((row["target"], row["class"]))
         best, unguided = row["cc_mask"], row["unguided_cc_mask"]
         confidence = _numeric(row["confidence"], 2)
-        if row["confidence"] is None and result.models is not None:
+        if row["confidence"] is None and row["status"] == MODELLED:
             confidence = Cell("no confidence head", "")
-        own = f"warnings.{result.target}.{result.name}" if result.warnings else f"warnings.{result.target}"
-        count = row["n_warnings"]
-        warnings = Cell(f"⚠ {count}" if count else "none", count, own if count else None)
         cells = [
-            Cell(row["target"], row["target"], f"target.{row['target']}"),
-            Cell(row["class"], row["class"], result.anchor),
+            Cell(row["target"], row["target"], f"target.{row['target']}" if result else None),
+            Cell(row["class"], row["class"], result.anchor if result else None),
             Cell(dumbbell(unguided, best), "" if best is None else best),
-            warnings,
+            _warnings(result, row["n_warnings"]),
             _numeric(best, 3),
             _numeric(unguided, 3),
-            _samples(result),
+            _samples(result) if result else Cell(None, ""),
             _numeric(row["clashes"], 0),
             confidence,
         ]
@@ -130,6 +140,8 @@ def overview_table(run: Run, rows: list[Row]) -> Table:
         if has_population:
             share = row["population"]
             cells.append(Cell(None, "") if share is None else Cell(f"{100 * share:.1f} %", share))
+        if has_verdict:
+            cells.append(_numeric(row["verdict"] or (FAILED if row["status"] == FAILED else None)))
         drawn.append(cells)
     return Table(heads, drawn, sortable=len(drawn) > 1)
 

@@ -1,173 +1,197 @@
 "use strict";
-// One 3D canvas for the whole page: a browser allows few of them. It moves to the class whose view is asked for.
+// The 3D views, one per target, and what their controls do. One canvas serves them all: a browser allows few.
 (() => {
-  const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#777777", "#56b4e9", "#d55e00", "#b8a800"];
-  // Orange to blue through pale grey: told apart in any kind of colour vision, and by lightness in print.
-  const SCALE = [[179, 67, 0], [230, 159, 0], [222, 222, 222], [96, 170, 230], [0, 108, 190]];
-  const RANGES = { cc: [0.3, 0.9, "CC"], plddt: [50, 90, "pLDDT"] };
-  const scaleColour = (part) => {
-    const place = Math.min(Math.max(part, 0), 1) * (SCALE.length - 1);
-    const low = Math.min(Math.floor(place), SCALE.length - 2);
-    const mix = SCALE[low].map((from, i) => Math.round(from + (SCALE[low + 1][i] - from) * (place - low)));
-    return `rgb(${mix.join(",")})`;
-  };
-
-  const unpack = async (text) => {
-    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return new Uint8Array(await new Response(stream).arrayBuffer());
-  };
-  const volumeOf = async (map) => {
-    const levels = await unpack(map.levels);
-    const volume = new $3Dmol.VolumeData("", "values");
-    const [x, y, z] = map.size;
-    volume.size = { x, y, z };
-    volume.unit = { x: map.voxel, y: map.voxel, z: map.voxel };
-    volume.data = Float32Array.from(levels, (level) => level * map.step);
-    return volume;
-  };
-
+  const FRAMES_PER_SECOND = 20;
+  const SECONDS_PER_WAY = 3;
   const host = document.createElement("div");
   host.className = "canvas";
   host.tabIndex = 0;
+  host.setAttribute("role", "application");
   host.setAttribute("aria-label", "3D view; arrow keys turn, plus and minus zoom");
   let viewer = null;
-  let scene = null;
+  let shown = null; // { view, main, overlay, morph } of what the canvas shows
 
-  const residueValues = (data, colouring) => {
-    if (colouring.startsWith("moved:")) {
-      const rows = data.displacement[colouring.slice(6)];
-      const high = Math.max(1, ...rows.map((row) => row[2]));
-      return { rows, range: [high, 0, "displacement in Å"] };
-    }
-    const column = colouring === "cc" ? 2 : 3;
-    return { rows: data.residues.map((row) => [row[0], row[1], row[column]]), range: RANGES[colouring] };
-  };
-  const colourFunction = (data, colouring) => {
-    if (colouring === "chain") {
-      const chains = [...new Set(data.residues.map((row) => row[0]))];
-      return { colour: (atom) => COLOURS[Math.max(chains.indexOf(atom.chain), 0) % COLOURS.length], range: null };
-    }
-    const { rows, range } = residueValues(data, colouring);
-    const values = new Map(rows.map((row) => [`${row[0]}/${row[1]}`, row[2]]));
-    const colour = (atom) => {
-      const value = values.get(`${atom.chain}/${atom.resi}`);
-      return value == null ? "#999999" : scaleColour((value - range[0]) / (range[1] - range[0]));
-    };
-    return { colour, range };
-  };
-  const writeLegend = (legend, range) => {
-    legend.replaceChildren();
-    if (!range) return;
-    const steps = 24;
-    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    svg.setAttribute("viewBox", `0 0 ${steps} 1`);
-    svg.setAttribute("preserveAspectRatio", "none");
-    for (let i = 0; i < steps; i++) {
-      const box = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-      for (const [name, value] of [["x", i], ["width", 1.05], ["height", 1], ["fill", scaleColour(i / (steps - 1))]]) {
-        box.setAttribute(name, value);
-      }
-      svg.append(box);
-    }
-    const digits = Math.max(...range.slice(0, 2)) > 5 ? 0 : 1;
-    legend.append(svg, `${range[0].toFixed(digits)} to ${range[1].toFixed(digits)}, ${range[2]}`);
-  };
-
-  const drawSurface = () => {
-    if (!scene.volume) return;
-    const { form, data } = scene;
-    const level = Number(form.contour.value) * data.map.threshold;
-    form.querySelector("output").textContent = `${form.contour.value} × threshold = ${Number(level.toPrecision(3))}`;
-    viewer.removeAllShapes();
-    if (form.surface.value !== "none") {
-      const mesh = form.surface.value === "mesh";
-      viewer.addIsosurface(scene.volume, { isoval: level, color: "#7d93ab", opacity: mesh ? 0.8 : 0.5, wireframe: mesh, smoothness: 4 });
-    }
-    viewer.render();
-  };
-  const drawModels = () => {
-    const { form, data } = scene;
-    const shown = new Set([...form.querySelectorAll("[name=model]:checked")].map((box) => Number(box.value)));
-    const fit = form.colouring && colourFunction(data, form.colouring.value);
-    scene.models.forEach((model, index) => {
-      const isBest = data.models[index].kind === "best";
-      const colour = isBest && fit ? { colorfunc: fit.colour } : { color: COLOURS[data.models[index].colour] };
-      if (!shown.has(index)) model.hide();
-      else {
-        model.show();
-        model.setStyle({}, { cartoon: { ...colour, arrows: true } });
-        model.setStyle({ hetflag: true }, { stick: colour });
-      }
-    });
-    if (fit) writeLegend(form.querySelector(".legend"), fit.range);
-    viewer.render();
-  };
+  const say = (view, text) => { view.querySelector(".state").textContent = text; };
+  const indexOf = (view) => Data.block(view.dataset.source);
+  const loadClass = (view, name) => Data.classOf(indexOf(view).classes.find((entry) => entry.name === name).data);
+  const formOf = (view) => view.querySelector("form");
 
   const lookAtAll = () => {
-    viewer.zoomTo({ model: scene.models });
+    viewer.zoomTo(shown.models.length ? { model: shown.models } : {});
     viewer.zoom(1.1 * Math.min(1, host.clientWidth / host.clientHeight));
     viewer.render();
   };
-  const say = (view, text) => { view.querySelector(".state").textContent = text; };
-  const show = async (view) => {
-    if (scene && scene.view === view) return;
-    say(view, "Loading …");
-    const data = JSON.parse(document.getElementById(view.dataset.source).textContent);
-    const volume = data.map ? await volumeOf(data.map) : null;
-    const texts = await Promise.all(data.models.map(async (model) => new TextDecoder().decode(await unpack(model.content))));
-    if (scene) scene.view.querySelector(".stage").classList.remove("drawn");
-    view.querySelector(".stage").append(host);
-    if (!viewer) viewer = $3Dmol.createViewer(host, { backgroundColor: "white", antialias: true });
-    viewer.resize();
+
+  const offerColourings = (form, main) => {
+    const before = form.colouring.value;
+    form.colouring.replaceChildren(...main.colourings.map(([value, text]) => new Option(text, value)));
+    if (main.colourings.some(([value]) => value === before)) form.colouring.value = before;
+    form.colouring.disabled = !main.colourings.length;
+  };
+  const writeContour = (form, main) => {
+    const level = Number(form.contour.value) * main.map.threshold;
+    form.querySelector("output").textContent = `${form.contour.value} × threshold = ${Number(level.toPrecision(3))}`;
+  };
+
+  const draw = () => {
+    const { view, main, overlay, morph } = shown;
+    const form = formOf(view);
+    const part = Number(form.contour.value);
+    const isOnCore = overlay && form.placed.value === "core";
     viewer.removeAllModels();
     viewer.removeAllShapes();
-    const models = texts.map((text) => viewer.addModel(text, "mmcif"));
-    scene = { view, data, volume, models, form: view.querySelector("form") };
-    drawModels();
-    drawSurface();
-    lookAtAll();
+    const fit = form.colouring.value && !morph ? Scales.colouring(main.numbers, form.colouring.value) : null;
+    const kinds = new Set([...form.querySelectorAll("[name=kind]:checked")].map((box) => box.value));
+    if (morph) kinds.delete("best");
+    shown.models = Scene.addModels(viewer, main, kinds, fit && fit.colour);
+    if (overlay) shown.models.push(...Scene.addOverlay(viewer, overlay, main, isOnCore));
+    Scene.addSurface(viewer, main, part, form.surface.value, "main");
+    // Laid over by what the models share, the other map would not lie where its model does.
+    if (overlay && !isOnCore) Scene.addSurface(viewer, overlay, part, form.surface.value, "overlay");
+    shown.moving = morph ? Morph.add(viewer, morph) : null;
+    if (shown.moving) shown.moving.move(Number(form.frame.value));
+    const kept = kinds.has("best") && fit ? fit.legend : null;
+    Scales.writeLegend(view.querySelector(".legend"), shown.moving ? shown.moving.legend : kept);
+    writeContour(form, main);
+    viewer.render();
+  };
+
+  const load = async (view) => {
+    const form = formOf(view);
+    const { morphs } = indexOf(view);
+    const chosen = form.morph && form.morph.value !== "" ? morphs[Number(form.morph.value)] : null;
+    // A morph lies in the map of the class that it starts from.
+    if (chosen) form.class.value = chosen.from;
+    const main = await loadClass(view, form.class.value);
+    const other = form.overlay ? form.overlay.value : "";
+    const overlay = other && other !== form.class.value ? await loadClass(view, other) : null;
+    return { view, main, overlay, morph: chosen ? await Data.morphOf(chosen.data) : null, moving: null };
+  };
+  const show = async (view) => {
+    const isNew = !shown || shown.view !== view;
+    if (isNew) say(view, "Loading …");
+    const loaded = await load(view);
+    if (isNew) {
+      document.querySelectorAll(".stage.drawn").forEach((stage) => stage.classList.remove("drawn"));
+      view.querySelector(".stage").append(host);
+      if (!viewer) viewer = $3Dmol.createViewer(host, { backgroundColor: "white", antialias: true });
+      viewer.resize();
+    }
+    shown = loaded;
+    offerColourings(formOf(view), loaded.main);
+    draw();
+    if (isNew) lookAtAll();
     view.querySelector(".stage").classList.add("drawn");
+    view.dataset.shown = formOf(view).class.value;
     say(view, "");
   };
-  const tryShow = (view) => show(view).catch((error) => {
-    host.remove();
-    scene = null;
-    say(view, `This browser cannot draw the 3D view (${error.message}). Open model.cif and the map in ChimeraX instead.`);
-  });
+  // One after the other: a second choice waits for what the first one loads.
+  let busy = Promise.resolve();
+  const tryShow = (view) => {
+    busy = busy.then(() => show(view)).catch((error) => {
+      host.remove();
+      shown = null;
+      say(view, `This browser cannot draw the 3D view (${error.message}). Open model.cif and the map in ChimeraX instead.`);
+    });
+    return busy;
+  };
 
-  for (const view of document.querySelectorAll(".view")) {
-    const form = view.querySelector("form");
-    const current = async () => { await tryShow(view); return scene && scene.view === view; };
+  let playing = 0;
+  const stop = () => {
+    clearInterval(playing);
+    playing = 0;
+    document.querySelectorAll("[name=play]").forEach((button) => {
+      button.textContent = "▶ Play";
+      button.setAttribute("aria-pressed", "false");
+    });
+  };
+  const moveTo = (form, part) => {
+    form.frame.value = part;
+    if (!shown || !shown.moving || formOf(shown.view) !== form) return stop();
+    shown.moving.move(Number(form.frame.value));
+    viewer.render();
+  };
+  const play = async (view) => {
+    const form = formOf(view);
+    if (playing) return stop();
+    if (form.morph.value === "") form.morph.value = "0";
+    await tryShow(view);
+    form.play.textContent = "❚❚ Pause";
+    form.play.setAttribute("aria-pressed", "true");
+    let step = Number(form.frame.value) * SECONDS_PER_WAY * FRAMES_PER_SECOND;
+    const nSteps = SECONDS_PER_WAY * FRAMES_PER_SECOND;
+    playing = setInterval(() => {
+      step = (step + 1) % (2 * nSteps);
+      moveTo(form, step <= nSteps ? step / nSteps : 2 - step / nSteps);
+    }, 1000 / FRAMES_PER_SECOND);
+  };
+
+  const turnClass = (view, by) => {
+    const choice = formOf(view).class;
+    choice.selectedIndex = (choice.selectedIndex + by + choice.length) % choice.length;
+    choice.dispatchEvent(new Event("change", { bubbles: true }));
+  };
+  const connect = (view) => {
+    const form = formOf(view);
+    const isShown = () => shown && shown.view === view;
     view.querySelector(".show").addEventListener("click", () => tryShow(view));
     form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("change", async (event) => {
-      if (!await current()) return;
-      if (event.target.name === "surface") drawSurface();
-      else if (event.target.name !== "contour") drawModels();
+    form.addEventListener("change", ({ target }) => {
+      if (target.name === "contour" || target.name === "frame") return;
+      if (["class", "morph"].includes(target.name)) stop();
+      // A class that is chosen is shown, not the morph of before.
+      if (target.name === "class" && form.morph) form.morph.value = "";
+      tryShow(view);
     });
     let waiting = 0;
-    if (form.contour) form.contour.addEventListener("input", () => {
+    form.contour.addEventListener("input", () => {
       clearTimeout(waiting);
-      waiting = setTimeout(async () => { if (await current()) drawSurface(); }, 60);
+      waiting = setTimeout(() => tryShow(view), 60);
     });
-    form.recentre.addEventListener("click", async () => { if (await current()) lookAtAll(); });
-    const details = view.closest("details");
-    if (details) details.addEventListener("toggle", () => { if (details.open && details.dataset.asked) tryShow(view); });
+    form.recentre.addEventListener("click", async () => { if (!isShown()) await tryShow(view); lookAtAll(); });
+    if (form.next) {
+      form.next.addEventListener("click", () => turnClass(view, 1));
+      form.previous.addEventListener("click", () => turnClass(view, -1));
+    }
+    if (form.play) {
+      form.play.addEventListener("click", () => play(view));
+      form.frame.addEventListener("input", async () => {
+        stop();
+        if (form.morph.value === "") form.morph.value = "0";
+        if (!isShown() || !shown.moving) await tryShow(view);
+        moveTo(form, form.frame.value);
+      });
+    }
+  };
+  const views = [...document.querySelectorAll(".view")];
+  views.forEach(connect);
+  for (const button of document.querySelectorAll(".look")) {
+    button.addEventListener("click", () => {
+      const view = views.find((each) => each.dataset.source === `data.${button.dataset.view}`);
+      formOf(view).class.value = button.dataset.class;
+      formOf(view).class.dispatchEvent(new Event("change", { bubbles: true }));
+      view.scrollIntoView({ block: "center" });
+      formOf(view).class.focus({ preventScroll: true });
+    });
   }
-  // A class that the reader opens shows its 3D view at once; those open from the start wait, except the first.
-  for (const details of document.querySelectorAll("details.class")) {
-    details.querySelector("summary").addEventListener("click", () => { details.dataset.asked = "yes"; });
+  // Drawn when it is first seen; on a touch screen only when asked for, for its canvas would catch the scrolling finger.
+  if (views.length && matchMedia("(pointer: fine)").matches) {
+    const seen = new IntersectionObserver((entries) => {
+      for (const { isIntersecting, target } of entries) {
+        if (!isIntersecting) continue;
+        seen.disconnect();
+        tryShow(target.closest(".view"));
+        return;
+      }
+    });
+    views.forEach((view) => seen.observe(view.querySelector(".stage")));
   }
-  const first = document.querySelector("details.class[open] .view");
-  if (first) setTimeout(() => tryShow(first), 0);
 
   new ResizeObserver(() => {
-    if (!viewer || !scene || !host.clientWidth) return;
+    if (!viewer || !shown || !host.clientWidth) return;
     viewer.resize();
-    lookAtAll();
+    viewer.render();
   }).observe(host);
-
   host.addEventListener("keydown", (event) => {
     const turn = { ArrowLeft: [-10, "y"], ArrowRight: [10, "y"], ArrowUp: [-10, "x"], ArrowDown: [10, "x"] }[event.key];
     const zoom = { "+": 1.15, "=": 1.15, "-": 1 / 1.15 }[event.key];

@@ -1,56 +1,61 @@
-"""What the page's 3D viewer is given: per class its map and models, per target its models superposed."""
+"""What the page's 3D viewer is given: maps and models of a target in one frame, and how classes are laid over."""
 
 from __future__ import annotations
 
+import base64
+import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from classfold.comparison import CORE_SCALE_ANGSTROM, robust_superposition
 from classfold.maps import read_canonical
-from classfold.report.display_map import display_map
-from classfold.report.display_models import DisplayModel, display_models, superposed_models
+from classfold.report.class_picture import draw_class, surface_points, view_axes
+from classfold.report.display_map import DisplayMap, display_map, packed
+from classfold.report.display_models import best_trace, display_models
 from classfold.report.gather import ClassResult, TargetResult
+from classfold.report.morphs import Morph, display_morphs
 
-N_COLOURS = 8
-UNGUIDED_COLOUR = 4
+MARGIN = 1.06
+FEWEST_POINTS = 3
 
 
 @dataclass(frozen=True)
-class ViewModel:
-    """One model in the list beside the viewer."""
+class Scene:
+    """One class in the viewer: its name, its still picture, and the data behind it."""
 
-    label: str
-    colour: int
-    shown: bool
+    name: str
+    anchor: str
+    picture: str
+    """Address that holds it."""
+    data: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class View:
-    """Controls beside a viewer, and the data behind them."""
+    """The viewer of one target."""
 
-    models: list[ViewModel]
-    colourings: list[tuple[str, str]]
-    has_map: bool
-    data: dict[str, Any]
+    scenes: list[Scene]
+    morphs: list[Morph]
 
+    def blocks(self, target: str) -> list[tuple[str, dict[str, Any]]]:
+        """Identifier and content of each block of data: one for the viewer, one for each class and morph."""
+        morphs = [(f"morph.{target}.{morph.class_a}.{morph.class_b}", morph) for morph in self.morphs]
+        index = {
+            "classes": [{"name": scene.name, "data": f"data.{scene.anchor}"} for scene in self.scenes],
+            "morphs": [
+                {"name": f"{morph.class_a} to {morph.class_b}", "from": morph.class_a, "data": f"data.{name}"}
+                for name, morph in morphs
+            ],
+        }
+        own = [(scene.anchor, scene.data) for scene in self.scenes]
+        return [(f"view.{target}", index), *own, *((name, morph.data) for name, morph in morphs)]
 
-def _colour(model: DisplayModel, index: int) -> int:
-    """Index into the palette; grey is kept for the unguided model."""
-    if model.kind == "unguided":
-        return UNGUIDED_COLOUR
-    return index if index < UNGUIDED_COLOUR else (index + 1) % N_COLOURS
-
-
-def _listed(models: list[DisplayModel]) -> tuple[list[ViewModel], list[dict[str, Any]]]:
-    """Models for the list and for the script, with their colours."""
-    shown, data = [], []
-    for index, model in enumerate(models):
-        colour = _colour(model, index)
-        shown.append(ViewModel(model.label, colour, model.kind in ("best", "class")))
-        data.append({**asdict(model), "colour": colour})
-    return shown, data
+    def picture_of(self, name: str) -> str | None:
+        """Still picture of a class."""
+        return next((scene.picture for scene in self.scenes if scene.name == name), None)
 
 
 def _rounded(value: Any, digits: int) -> float | None:
@@ -58,12 +63,16 @@ def _rounded(value: Any, digits: int) -> float | None:
 
 
 def _residue_rows(residues: pd.DataFrame | None) -> list[list[Any]]:
-    """[chain, residue number, CC, pLDDT] of each residue."""
+    """[chain, residue number, CC, pLDDT, support] of each residue."""
     if residues is None:
         return []
-    plddt = residues["plddt"] if "plddt" in residues else pd.Series(np.nan, index=residues.index)
-    columns = zip(residues["chain"], residues["residue_number"], residues["cc"], plddt, strict=True)
-    return [[chain, int(number), _rounded(cc, 3), _rounded(sure, 1)] for chain, number, cc, sure in columns]
+    nothing = pd.Series(np.nan, index=residues.index)
+    plddt, support = (residues.get(name, nothing) for name in ("plddt", "support"))
+    columns = zip(residues["chain"], residues["residue_number"], residues["cc"], plddt, support, strict=True)
+    return [
+        [chain, int(number), _rounded(cc, 3), _rounded(sure, 1), held if isinstance(held, str) and held else None]
+        for chain, number, cc, sure, held in columns
+    ]
 
 
 def _displacements(target: TargetResult, result: ClassResult) -> dict[str, list[list[Any]]]:
@@ -81,23 +90,70 @@ def _displacements(target: TargetResult, result: ClassResult) -> dict[str, list[
     return found
 
 
-def class_view(target: TargetResult, result: ClassResult) -> View:
-    """Map and models of one class in one frame whose origin is the display map's first voxel."""
-    shown_map = display_map(read_canonical(result.map_folder / "map.mrc"), float(result.map["threshold"]))
-    models, data = _listed(display_models(result, shown_map.origin_angstrom))
-    residues, displacement = _residue_rows(result.residues), _displacements(target, result)
-    colourings = []
-    if residues and any(model["kind"] == "best" for model in data):
-        colourings = [("cc", "fit to the map (CC)")]
-        if any(row[3] is not None for row in residues):
-            colourings.append(("plddt", "confidence (pLDDT)"))
-        colourings += [(f"moved:{other}", f"distance moved from {other}") for other in displacement]
-        colourings.append(("chain", "chain"))
-    content = {"map": shown_map.payload(), "models": data, "residues": residues, "displacement": displacement}
-    return View(models, colourings, True, content)
+def _colourings(residues: list[list[Any]], moved: dict[str, Any]) -> list[tuple[str, str]]:
+    """Ways to colour a best model, each with its name."""
+    found = []
+    for column, value, name in ((2, "cc", "fit to the map (CC)"), (3, "plddt", "confidence (pLDDT)")):
+        if any(row[column] is not None for row in residues):
+            found.append((value, name))
+    if any(row[4] is not None for row in residues):
+        found.append(("support", "support by the density"))
+    found += [(f"moved:{other}", f"distance moved from {other}") for other in moved]
+    return [*found, ("chain", "chain")] if residues else []
 
 
-def superposed_view(target: TargetResult) -> View:
-    """Best models of all classes of a target on top of each other, without a map."""
-    models, data = _listed(superposed_models(target))
-    return View(models, [], False, {"map": None, "models": data, "residues": [], "displacement": {}})
+def _pose(trace: np.ndarray, fixed: np.ndarray, origin: np.ndarray) -> dict[str, Any] | None:
+    """How a class is laid over the first one by what both share, in the viewer's frame; None where they cannot be."""
+    if trace.shape != fixed.shape or len(fixed) < FEWEST_POINTS:
+        return None
+    found = robust_superposition(trace - origin, fixed - origin, CORE_SCALE_ANGSTROM)
+    return {"rotation": found.rotation.round(6).tolist(), "translation": found.translation.round(3).tolist()}
+
+
+def _fit_of(result: ClassResult, trace: np.ndarray) -> np.ndarray:
+    """(n_residues,) correlation of each residue of the trace; nan where the table is of other residues."""
+    if result.residues is None or len(result.residues) != len(trace):
+        return np.full(len(trace), np.nan)
+    return result.residues["cc"].to_numpy(float)
+
+
+def _data(target: TargetResult, result: ClassResult, shown: DisplayMap, origin: np.ndarray) -> dict[str, Any]:
+    """Map, models and numbers of one class, but for how it is laid over the others."""
+    residues, moved = _residue_rows(result.residues), _displacements(target, result)
+    return {
+        "map": shown.payload(origin),
+        "models": [asdict(model) for model in display_models(result, origin)],
+        "numbers": packed(json.dumps({"residues": residues, "displacement": moved}).encode()),
+        "colourings": _colourings(residues, moved),
+    }
+
+
+def _pictures(maps: list[DisplayMap], traces: list[np.ndarray], fits: list[np.ndarray]) -> list[str]:
+    """Addresses of the classes' pictures: one side, one scale, each in its middle."""
+    surfaces = [surface_points(shown) for shown in maps]
+    axes = view_axes(traces[0] if len(traces[0]) >= FEWEST_POINTS else surfaces[0])
+    centres = [(points.min(axis=0) + points.max(axis=0)) / 2 for points in surfaces]
+    half = MARGIN * max(
+        float(np.abs((points - centre) @ axes.T).max()) for points, centre in zip(surfaces, centres, strict=True)
+    )
+    drawn = zip(maps, traces, fits, centres, strict=True)
+    contents = [draw_class(shown, axes, trace, fit, (centre, half)) for shown, trace, fit, centre in drawn]
+    return ["data:image/webp;base64," + base64.b64encode(content).decode("ascii") for content in contents]
+
+
+def target_view(target: TargetResult) -> View:
+    """Maps and models of all classes of a target in one frame, whose zero is the first map's first voxel."""
+    maps = [
+        display_map(read_canonical(result.map_folder / "map.mrc"), float(result.map["threshold"]))
+        for result in target.classes
+    ]
+    traces = [best_trace(result) for result in target.classes]
+    fits = [_fit_of(result, trace) for result, trace in zip(target.classes, traces, strict=True)]
+    origin = maps[0].origin_angstrom
+    fixed = next((trace for trace in traces if len(trace)), traces[0])
+    scenes = []
+    shown = zip(target.classes, maps, traces, _pictures(maps, traces, fits), strict=True)
+    for result, display, trace, picture in shown:
+        data = _data(target, result, display, origin) | {"pose": _pose(trace, fixed, origin)}
+        scenes.append(Scene(result.name, result.anchor, picture, data))
+    return View(scenes, display_morphs(target, origin))
