@@ -30,7 +30,9 @@ class Failures {
      */
     static String strategy(Object task, String target = null, List<String> names = []) {
         def begun = task.workDir?.resolve('.command.begin')?.exists()
-        if (task.attempt <= RETRIES && (!begun || task.exitStatus in TRANSIENT.keySet())) return 'retry'
+        // Stopped between the two, as by scancel while its files are staged, a job has whatever exit code its shell had.
+        def launched = task.workDir?.resolve('.command.err')?.exists()
+        if (task.attempt <= RETRIES && (!launched || task.exitStatus in TRANSIENT.keySet())) return 'retry'
         def stage = task.process.tokenize(':').last()
         if (!begun) {
             def asked = ['cpus', 'memory', 'time', 'queue', 'clusterOptions'].collectEntries { [it, task."$it"] }.findAll { it.value }

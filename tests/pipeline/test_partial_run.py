@@ -111,6 +111,15 @@ def test_what_a_limit_killed_is_tried_again_with_more_memory_and_smaller_batches
     assert failure["error"] == "it ran out of the time that it was granted"
 
 
+def test_what_was_stopped_before_its_program_began_is_tried_again(new_run) -> None:
+    """Its job has then the exit code of a fault, and no .command.err."""
+    run = new_run(copy=True)
+    run.edit("modules/dock_model.nf", STUB, STUB + "    [ ${task.attempt} = 3 ] || { rm .command.err; exit 1; }\n")
+    done = run.start("-profile", "test", "-stub-run")
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    assert outcome(run)["status"] == "complete"
+
+
 def test_a_refusing_scheduler_ends_the_run_with_its_own_words(new_run, monkeypatch: pytest.MonkeyPatch) -> None:
     """It must not hang, as a task does that was refused and is ignored."""
     run = new_run()
