@@ -1,4 +1,4 @@
-"""Is an image fit for the tasks? Runs inside it, started by `./classfold image test`: a line for each fault, exit code 1.
+"""Is an image fit for the tasks? Runs inside it (`./classfold image test`): a line for each fault, exit code 1.
 
 Takes the lock file on the standard input and, as arguments, the names of the project's files: none may be in the image.
 """
@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-# Its wheel brings a C++ library of its own: imported after torch it ends the process. What the scores use of it; the rest
+# cctbx brings a C++ library of its own: imported after torch it ends the process. What the scores use; the rest
 # has a graphical interface in it.
 CCTBX = ("cctbx.uctbx", "iotbx.pdb", "iotbx.pdb.hybrid_36", "mmtbx.ringer.em_scoring", "mmtbx.validation.ramalyze")
 # starfile names pyarrow and imports it nowhere; its releases of today want NumPy 2, Boltz wants NumPy 1.
@@ -101,7 +101,8 @@ def project_files(names: Sequence[str]) -> Iterator[str]:
     wanted = set(names)
     for folder, folders, files in os.walk("/", onerror=None):
         folders[:] = [name for name in folders if os.path.join(folder, name) not in {"/proc", "/sys", "/dev"}]
-        yield from (f"{os.path.join(folder, name)} is the project's code." for name in sorted(wanted.intersection(files)))
+        for name in sorted(wanted.intersection(files)):
+            yield f"{os.path.join(folder, name)} is the project's code."
 
 
 def poor_torch() -> Iterator[str]:
