@@ -107,6 +107,8 @@ def project_files(names: Sequence[str]) -> Iterator[str]:
 
 def poor_torch() -> Iterator[str]:
     """One image serves CPU and GPU: PyTorch must be built for CUDA and compute without one."""
+    # PyTorch would compile in processes of its own, which a program given on the command line cannot start.
+    os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
     import torch
 
     if torch.version.cuda is None:

@@ -29,6 +29,23 @@ class UserRun(Run):
 
     variables: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def uid(self) -> int:
+        """Number of the user."""
+        return os.getuid() or NOBODY
+
+    @contextmanager
+    def edited(self, changes: dict[str, tuple[str, str]]) -> Iterator[None]:
+        """Files of the project, by name, with a text replaced by another within the block."""
+        kept = {name: (self.project / name).read_text() for name in changes}
+        try:
+            for name, (old, new) in changes.items():
+                self.edit(name, old, new)
+            yield
+        finally:
+            for name, text in kept.items():
+                (self.project / name).write_text(text)
+
     def command(self, *options: str) -> list[str]:
         return [*as_user(), *super().command(*options)]
 
@@ -52,7 +69,7 @@ def give(path: Path) -> None:
 
 @contextmanager
 def user_home() -> Iterator[UserRun]:
-    """A user's folder, outside those of the tests, which are closed to others: project, Nextflow, and the daemon's socket."""
+    """A user's folder, outside those of the tests, which are closed to others."""
     home = Path(tempfile.mkdtemp(prefix="classfold-user-"))
     try:
         home.chmod(0o755)
@@ -84,7 +101,8 @@ def _daemon(home: Path) -> Iterator[Path | None]:
         return
     socket = home / "podman.socket"
     with (home / "podman.log").open("w") as log:
-        service = subprocess.Popen(["podman", "system", "service", "--time=0", f"unix://{socket}"], stdout=log, stderr=log)
+        command = ["podman", "system", "service", "--time=0", f"unix://{socket}"]
+        service = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         until = time.monotonic() + START_SECONDS
         while not socket.is_socket():

@@ -1,4 +1,4 @@
-"""The workflow that publishes the image: nothing unpinned, nothing interpolated into a shell, nothing unchecked pushed."""
+"""The workflow that publishes the image: nothing is unpinned, pasted into a shell, or pushed unchecked."""
 
 import re
 from pathlib import Path
@@ -28,8 +28,8 @@ def test_no_expression_is_pasted_into_a_shell(steps: list[dict]) -> None:
 
 def test_an_image_is_checked_and_scanned_before_it_is_pushed(steps: list[dict]) -> None:
     said = [step.get("run", "") + step.get("uses", "") for step in steps]
-    order = [next(i for i, text in enumerate(said) if word in text)
-             for word in ("classfold image build", "classfold image test", "scan-action", "docker push", "cosign sign")]  # fmt: skip
+    words = ("classfold image build", "classfold image test", "scan-action", "docker push", "cosign sign")
+    order = [next(i for i, text in enumerate(said) if word in text) for word in words]
     assert order == sorted(order)
     assert steps[order[2]]["with"]["fail-build"] is True
     assert not any(step.get("continue-on-error") for step in steps)
