@@ -40,7 +40,7 @@ doctor_containers() {
         if ask "$name" image inspect "$image" >/dev/null; then
           version+=" with the image $image"
         else
-          version+=", where \`$name build -f containers/Dockerfile -t $image .\` makes the image"
+          version+=", where \`./classfold image build --engine $name\` makes the image"
         fi
         ;;
       *) version+=", which takes an image by --container FILE" ;;

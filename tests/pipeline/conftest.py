@@ -111,14 +111,18 @@ class Run:
         assert self.project != ROOT and old in text
         path.write_text(text.replace(old, new, 1))
 
+    def trace(self, results: str = "results") -> list[dict[str, str]]:
+        """Every attempt of every task of the last run."""
+        with (self.folder / results / "pipeline_info/trace.txt").open() as stream:
+            return list(csv.DictReader(stream, delimiter="\t"))
+
     def statuses(self) -> dict[str, str]:
         """Task name to COMPLETED, CACHED or FAILED, as the last run's trace has it."""
-        with (self.folder / "results/pipeline_info/trace.txt").open() as stream:
-            return {line["name"]: line["status"] for line in csv.DictReader(stream, delimiter="\t")}
+        return {line["name"]: line["status"] for line in self.trace()}
 
-    def model(self, target: str, name: str) -> np.ndarray:
+    def model(self, target: str, name: str, results: str = "results") -> np.ndarray:
         """Coordinates (n_atoms, 3) in Å of the best model."""
-        structure = gemmi.read_structure(str(self.folder / "results" / target / name / "model.cif"))
+        structure = gemmi.read_structure(str(self.folder / results / target / name / "model.cif"))
         return np.array([site.atom.pos.tolist() for site in structure[0].all()])
 
 

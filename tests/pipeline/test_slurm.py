@@ -5,7 +5,6 @@ One run computes (``computed``). The others run stubs (none computes): what they
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -81,14 +80,9 @@ def lose(cluster: Cluster, job: Job) -> None:
             os.kill(process, signal.SIGKILL)
 
 
-def trace(run) -> list[dict[str, str]]:
-    with (run.folder / "results/pipeline_info/trace.txt").open() as stream:
-        return list(csv.DictReader(stream, delimiter="\t"))
-
-
 def attempts(run, stage: str) -> list[tuple[str, str]]:
     """Status and exit code of every attempt of the one task whose name holds ``stage``."""
-    return [(line["status"], line["exit"]) for line in trace(run) if stage in line["name"]]
+    return [(line["status"], line["exit"]) for line in run.trace() if stage in line["name"]]
 
 
 def outcome(run) -> dict:
@@ -118,7 +112,7 @@ def test_models_are_those_of_one_machine_although_a_job_was_cancelled(computed, 
 def test_gpus_are_asked_for_by_the_stages_that_use_one(cluster: Cluster, computed) -> None:
     """Every attempt of a task is one job."""
     run, jobs = computed
-    assert len(jobs) == len(trace(run)) == 13
+    assert len(jobs) == len(run.trace()) == 13
     for job in jobs:
         uses_gpu = "EMBED_SEQUENCE" in job.name or "SAMPLE_GUIDED" in job.name
         assert job.gres == ("gres:gpu:1" if uses_gpu else None), job
@@ -247,7 +241,7 @@ def test_forty_classes_of_four_targets_lose_nothing(
     with started(cluster, run, "--input", "sheet.csv", "-stub-run", config="trace.raw = true\n" + ARRAYS) as background:
         assert background.end(MANY_SECONDS) == 0, background.said()[-4000:]
     wall = time.monotonic() - begun
-    tasks = trace(run)
+    tasks = run.trace()
     assert {task["status"] for task in tasks} == {"COMPLETED"}
     assert sum("EMBED_SEQUENCE" in task["name"] for task in tasks) == 4
     assert outcome(run) == {"status": "complete", "n_classes": 40, "classes_without_model": [], "failures": []}
