@@ -124,6 +124,7 @@ def class_input(cell: Cell, drawn: Drawn, samples: np.ndarray, folder: Path, den
         topology=topology,
         density=density,
         resolution_angstrom=cell.resolution,
+        resolution_method="samplesheet",
         threshold=drawn.threshold,
         map_name="simulated",
         docked=docked,
@@ -131,4 +132,5 @@ def class_input(cell: Cell, drawn: Drawn, samples: np.ndarray, folder: Path, den
         samples=Samples(samples, records, None, None, None),
         sampling={},
         reference=None,
+        map_record={"threshold": drawn.threshold},
     )
