@@ -29,6 +29,7 @@ workflow.onComplete {
     def summary = file("${params.outdir}/summary.csv")
     if (outcome.status != 'failed' && summary.exists())
         println "\n${Results.table(summary.text)}\n\nReport: ${file("${params.outdir}/report.html")}"
+    if (outcome.status == 'complete') println "Only -resume needs the work folder ${workflow.workDir.toUriString() - ~'^file://'} any more: delete it once these results are final."
     if (!workflow.success || outcome.status == 'complete') return
     def missing = outcome.classes_without_model.size()
     System.err.println "\n${outcome.status.capitalize()}: $missing of $outcome.n_classes classes have no model.\n  ${outcome.failures*.sentence.join('\n  ')}"

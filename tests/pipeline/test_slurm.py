@@ -96,7 +96,7 @@ def computed(cluster: Cluster, new_run) -> tuple:
     with started(cluster, run) as background:
         job = running(cluster, "SAMPLE_GUIDED", REAL_SECONDS)
         # Before, while its files are staged, it would end with another exit code.
-        wait_until(lambda: any(b"sample_guided.py" in command_line(pid) for pid in cluster.processes(job)), STUB_SECONDS)
+        wait_until(lambda: any(b"sample_guided" in command_line(pid) for pid in cluster.processes(job)), STUB_SECONDS)
         cluster.run("scancel", str(job.number))
         assert background.end(REAL_SECONDS) == 0, background.said()[-4000:]
         return run, [job for job in cluster.jobs() if job.number not in before]
