@@ -21,7 +21,9 @@ from pathlib import Path
 
 import click
 
-from classfold.comparison_output import ClassModel, compare, write_comparison
+from classfold.class_comparison import compare
+from classfold.class_models import ClassModel
+from classfold.comparison_output import write_comparison
 from classfold.errors import run_stage
 from classfold.structure import Topology
 

@@ -8,10 +8,11 @@ from trial.maps import simulated_halves
 
 from classfold.comparison import Superposition
 from classfold.difference_verdict import Shown, Verdict, judge_pair, shown
+from classfold.half_maps import HalfMaps
 from classfold.main_motion import main_motion
 from classfold.maps import DensityMap
 from classfold.moving_parts import find_moving_parts, screw
-from classfold.shown_difference import NoisyMap, Place, noise_by_halves, places
+from classfold.shown_difference import NoisyMap, Place, places
 
 RESOLUTION = 8.0
 
@@ -20,7 +21,7 @@ def noisy_map(atoms: np.ndarray, numbers: np.ndarray, seed: int, noise: float = 
     weights = torch.from_numpy(numbers).float()
     first, second = simulated_halves(torch.from_numpy(atoms).float(), weights, RESOLUTION, noise, seed)
     mean = DensityMap(0.5 * (first.density + second.density), first.voxel_size_angstrom, first.origin_angstrom)
-    return NoisyMap(mean, RESOLUTION, noise_by_halves(mean, first.density, second.density))
+    return NoisyMap(mean, RESOLUTION, HalfMaps(first, second).noise.density)
 
 
 def asked(adk_topology, models, truths, seed: int, noise: float = 0.5) -> Shown:
