@@ -17,8 +17,9 @@ process COMPARE_CLASSES {
     """
 
     stub:
+    def pairs = names.tail().collect { "morph_${names.head()}_${it}.cif distance_difference_${names.head()}_${it}.csv" }.join(' ')
     """
     mkdir ${target}.comparison; cd ${target}.comparison
-    touch rmsd.csv tm_score.csv cross_fit.csv displacement.csv moving_parts.csv comparison.json
+    touch rmsd.csv tm_score.csv cross_fit.csv displacement.csv moving_parts.csv comparison.json $pairs
     """
 }

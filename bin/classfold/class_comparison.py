@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from classfold.register import register_warnings
 from classfold.structure import Topology
 
 _FEWEST_ANCHORS = 3
+MOST_PAIRS = 10
+"""Of which morphs and distances are written whatever their order is."""
 MOST_MARGIN = 1000.0
 """A larger margin, as of maps without noise, is written as this."""
 
@@ -63,6 +65,8 @@ class Comparison:
     """All classes compared; matrices are (n_classes, n_classes)."""
 
     names: tuple[str, ...]
+    models: tuple[np.ndarray, ...]
+    """(n_atoms, 3) Å, the best of each class in the frame of its map"""
     pairs: tuple[Pair, ...]
     rmsd: np.ndarray
     tm_score: np.ndarray
@@ -76,6 +80,19 @@ class Comparison:
     """None of a single class."""
     warnings: tuple[str, ...]
 
+    @property
+    def order(self) -> list[str]:
+        """Classes along the main motion."""
+        return [self.names[i] for i in self.motion.order] if self.motion else list(self.names)
+
+    @property
+    def leading_pairs(self) -> list[Pair]:
+        """Pairs of which large files are written: all if they are few, else those that follow in the main motion."""
+        if len(self.pairs) <= MOST_PAIRS:
+            return list(self.pairs)
+        beside = {frozenset(pair) for pair in pairwise(self.order)}
+        return [pair for pair in self.pairs if {pair.class_a, pair.class_b} in beside]
+
 
 def compare(topology: Topology, classes: Sequence[ClassModel]) -> Comparison:
     """Compare all pairs of classes and measure every model in every map."""
@@ -83,8 +100,7 @@ def compare(topology: Topology, classes: Sequence[ClassModel]) -> Comparison:
     if len(anchors) < _FEWEST_ANCHORS:  # a target without polymers
         anchors = np.arange(topology.n_atoms)
     n = len(classes)
-    rmsd, tm, cross = np.zeros((n, n)), np.eye(n), np.full((n, n), np.nan)
-    pairs, moved = [], []
+    rmsd, tm, pairs, moved = np.zeros((n, n)), np.eye(n), [], []
     for i, j in combinations(range(n), 2):
         first, second = (classes[k].coordinates[anchors] for k in (i, j))
         rmsd[i, j] = rmsd[j, i] = ca_rmsd(second, first)
@@ -93,20 +109,36 @@ def compare(topology: Topology, classes: Sequence[ClassModel]) -> Comparison:
         values = rmsd[i, j], tm[i, j], lddt(second, first), float(moved[-1].max())
         judged = judge_classes(topology, classes[i], classes[j], anchors)
         pairs.append(Pair(classes[i].name, classes[j].name, *values, *judged))
+    names, models = tuple(each.name for each in classes), tuple(each.coordinates for each in classes)
+    warnings = _same_conformation(pairs)
+    warnings += register_warnings(names, models, anchors, identical_chains(topology))
+    return Comparison(
+        names=names,
+        models=models,
+        pairs=tuple(pairs),
+        rmsd=rmsd,
+        tm_score=tm,
+        cross_fit=_cross_fits(topology, classes, anchors),
+        displacement=tuple(moved),
+        anchors=anchors,
+        motion=main_motion([model[anchors] for model in models]) if n > 1 else None,
+        warnings=tuple(warnings),
+    )
+
+
+def _cross_fits(topology: Topology, classes: Sequence[ClassModel], anchors: np.ndarray) -> np.ndarray:
+    """(n_classes, n_classes) CC_mask of every model (row) in every map (column)."""
+    found = np.full((len(classes), len(classes)), np.nan)
     for j, place in enumerate(classes):
         fit = partial(place.cc_mask, topology)
         for i, model in enumerate(classes):
             own = i == j
-            cross[i, j] = (
+            found[i, j] = (
                 fit(model.coordinates)
                 if own
                 else cross_fit(model.coordinates, place.coordinates, anchors, fit)
             )
-    names = tuple(c.name for c in classes)
-    warnings = _same_conformation(pairs)
-    warnings += register_warnings(names, [c.coordinates for c in classes], anchors, identical_chains(topology))
-    motion = main_motion([c.coordinates[anchors] for c in classes]) if n > 1 else None
-    return Comparison(names, tuple(pairs), rmsd, tm, cross, tuple(moved), anchors, motion, tuple(warnings))
+    return found
 
 
 def _same_conformation(pairs: Sequence[Pair]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The folder of a comparison: matrices, tables, and the record, which is written last."""
+"""The folder of a comparison: matrices, tables, morphs, and the record, which is written last."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from classfold.class_comparison import Comparison
+from classfold.class_comparison import Comparison, Pair
+from classfold.distance_differences import distance_differences, write_distance_differences
 from classfold.judged_classes import residues_in_words
+from classfold.mmcif import write_frames
 from classfold.model_output import write_rows
+from classfold.morph import morph
 from classfold.records import write_json
 from classfold.structure import Topology
 
@@ -40,21 +43,14 @@ def _part_rows(topology: Topology, comparison: Comparison) -> list[list[Any]]:
 
 
 def write_comparison(folder: Path, topology: Topology, comparison: Comparison) -> None:
-    """Write the matrices, ``displacement.csv``, ``moving_parts.csv`` and, last, ``comparison.json``."""
+    """Write the matrices and tables, morphs and distances of the leading pairs and, last, ``comparison.json``."""
     folder.mkdir(parents=True, exist_ok=True)
     # An older record beside newer tables would make a broken run look complete.
     (folder / "comparison.json").unlink(missing_ok=True)
-    for name, matrix in (
-        ("rmsd", comparison.rmsd),
-        ("tm_score", comparison.tm_score),
-        ("cross_fit", comparison.cross_fit),
-    ):
-        columns = ["class", *comparison.names]
-        rows = [
-            [label, *(f"{value:.4f}" if np.isfinite(value) else "" for value in row)]
-            for label, row in zip(comparison.names, matrix, strict=True)
-        ]
-        write_rows(folder / f"{name}.csv", columns, rows)
+    for pattern in ("morph_*.cif", "distance_difference_*.csv*"):
+        for path in folder.glob(pattern):
+            path.unlink()
+    _write_matrices(folder, comparison)
     chain, number = topology.chain[comparison.anchors], topology.residue_number[comparison.anchors]
     write_rows(
         folder / "displacement.csv",
@@ -66,12 +62,46 @@ def write_comparison(folder: Path, topology: Topology, comparison: Comparison) -
         ],
     )
     write_rows(folder / "moving_parts.csv", PART_COLUMNS, _part_rows(topology, comparison))
+    for pair in comparison.leading_pairs:
+        _write_pair(folder, topology, comparison, pair)
+    write_json(_record(topology, comparison), folder / "comparison.json")
+
+
+def _write_matrices(folder: Path, comparison: Comparison) -> None:
+    """Write ``rmsd.csv``, ``tm_score.csv`` and ``cross_fit.csv``."""
+    for name, matrix in (
+        ("rmsd", comparison.rmsd),
+        ("tm_score", comparison.tm_score),
+        ("cross_fit", comparison.cross_fit),
+    ):
+        columns = ["class", *comparison.names]
+        rows = [
+            [label, *(f"{value:.4f}" if np.isfinite(value) else "" for value in row)]
+            for label, row in zip(comparison.names, matrix, strict=True)
+        ]
+        write_rows(folder / f"{name}.csv", columns, rows)
+
+
+def _write_pair(folder: Path, topology: Topology, comparison: Comparison, pair: Pair) -> None:
+    """Write ``morph_<a>_<b>.cif`` and ``distance_difference_<a>_<b>.csv`` or ``.csv.gz``."""
+    name, anchors = f"{pair.class_a}_{pair.class_b}", comparison.anchors
+    first, second = (comparison.models[comparison.names.index(each)] for each in (pair.class_a, pair.class_b))
+    title = f"{topology.target}: interpolated from class {pair.class_a} to class {pair.class_b}, no prediction"
+    frames = morph(topology, (first, second), anchors, pair.parts)
+    write_frames(folder / f"morph_{name}.cif", topology, frames, title=title)
+    labels = [f"{c}:{n}" for c, n in zip(topology.chain[anchors], topology.residue_number[anchors], strict=True)]
+    differences = distance_differences(first[anchors], second[anchors])
+    write_distance_differences(folder / f"distance_difference_{name}.csv", labels, differences)
+
+
+def _record(topology: Topology, comparison: Comparison) -> dict[str, Any]:
+    """What ``comparison.json`` holds."""
     motion = comparison.motion
-    record = {
+    return {
         "target": topology.target,
         "classes": list(comparison.names),
         "pairs": [pair.record() for pair in comparison.pairs],
-        "order": [comparison.names[i] for i in motion.order] if motion else list(comparison.names),
+        "order": comparison.order,
         "main_motion": motion
         and {
             "share_of_variance": round(motion.share, 4),
@@ -79,4 +109,3 @@ def write_comparison(folder: Path, topology: Topology, comparison: Comparison) -
         },
         "warnings": list(comparison.warnings),
     }
-    write_json(record, folder / "comparison.json")

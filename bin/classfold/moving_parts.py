@@ -47,6 +47,11 @@ class Screw(NamedTuple):
     along_angstrom: float
     """Shift along the axis."""
 
+    def part_way(self, share: float, coordinates: np.ndarray) -> np.ndarray:
+        """Coordinates (n, 3) moved by a share of the motion, 0 to 1."""
+        turn = Rotation.from_rotvec(np.radians(share * self.degrees) * self.axis)
+        return turn.apply(coordinates - self.point) + self.point + share * self.along_angstrom * self.axis
+
 
 class Hinge(NamedTuple):
     """Residues between two bodies that follow each other in the chain."""

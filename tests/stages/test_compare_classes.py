@@ -6,12 +6,15 @@ from pathlib import Path
 
 import compare_classes
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from scipy.spatial.transform import Rotation
 
 from classfold.errors import InputError
+from classfold.morph import FRAMES
 from classfold.records import write_json
+from classfold.report.morphs import read_trace
 from classfold.structure import write_model
 from tests.stage_folders import simulated_map, write_map_folder, write_sequence
 
@@ -85,6 +88,43 @@ def test_equal_classes_are_named_and_different_ones_are_not(result):
     ]
     same, apart = record["warnings"]
     assert "closed and again" in same and "classes closed, open, again are not in register" in apart
+
+
+def test_every_pair_has_its_verdict_with_numbers_and_alike_measures(result):
+    pairs = json.loads((result / "comparison.json").read_text())["pairs"]
+    assert [pair["verdict"] for pair in pairs] == ["different", "same conformation", "different"]
+    assert pairs[1]["lddt"] == pytest.approx(1) and pairs[0]["lddt"] == pytest.approx(pairs[2]["lddt"], abs=0.01)
+    assert 0.6 < pairs[0]["lddt"] < 0.85
+
+
+def test_the_moving_parts_of_adenylate_kinase_are_told(result):
+    with (result / "moving_parts.csv").open() as stream:
+        rows = [row for row in csv.DictReader(stream) if (row["class_a"], row["class_b"]) == ("closed", "open")]
+    assert [row["part"] for row in rows] == ["1", "2"]
+    assert rows[1]["residues"].startswith("A1") and 35 < float(rows[1]["turn_degrees"]) < 60
+    # Maps without noise show nearly all of what the models moved.
+    assert all(float(row["shown_angstrom"]) > 0.8 * float(row["moved_angstrom"]) for row in rows)
+
+
+def test_morphs_lead_from_model_to_model_in_the_frame_of_the_first(result, adk_topology, adk_closed):
+    residues, trace = read_trace(result / "morph_closed_open.cif")
+    ca = adk_topology.ca_indices()
+    assert len(residues) == len(ca) and trace.shape == (FRAMES, len(ca), 3)
+    np.testing.assert_allclose(trace[0], adk_closed[ca], atol=1e-3)
+    moved = np.linalg.norm(trace[-1] - trace[0], axis=1)
+    assert np.median(moved) < 2 and moved[125:155].mean() > 8
+    assert sorted(path.name for path in result.glob("morph_*")) == [
+        f"morph_{pair}.cif" for pair in ("closed_again", "closed_open", "open_again")
+    ]
+
+
+def test_distance_differences_are_those_of_the_models(result, adk_topology, adk_closed, adk_open):
+    table = pd.read_csv(result / "distance_difference_closed_open.csv", index_col=0)
+    assert list(table.columns) == list(table.index) and table.columns[29] == "A:30"
+    ca = adk_topology.ca_indices()
+    closed, opened = (np.linalg.norm(model[ca[40]] - model[ca[140]]) for model in (adk_closed, adk_open))
+    expected = opened - closed
+    assert abs(expected) > 5 and table.iloc[40, 140] == pytest.approx(expected, abs=0.06)
 
 
 def test_the_lid_moves_and_the_core_stays(result):
