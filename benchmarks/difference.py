@@ -7,6 +7,9 @@ size, but such models have not followed their map's noise. Two maps of one confo
 to be "same conformation", closed against open "different". The thresholds were set on frames of the first path and on
 frame 190, none of which is used here.
 
+With --pool, classes with guided models are judged, too: those that bench selection drew for maps of two conformations
+at several resolutions and levels of noise; every pair of maps of one conformation is to be "same".
+
 Then the second class walks along the path: the smallest motion (Cα RMSD) that is called "different" in 95 % of the
 pairs, at each resolution and level of noise. The last line is the share of right verdicts.
 
@@ -28,6 +31,7 @@ import click
 import numpy as np
 import torch
 from adk_path import AdkPath, read_path
+from trial.guided_classes import guided_classes
 from trial.maps import simulated_halves
 from trial.plot import Axes, drawn_lines
 
@@ -104,6 +108,22 @@ def count_right(path: AdkPath, resolution: float, half_maps: bool, seeds: range)
     return right
 
 
+def judge_guided(path: AdkPath, pool: Path) -> None:
+    """Judge every pair of classes with guided models; print how many verdicts are right, and what is wrong."""
+    ca, right = path.topology.ca_indices(), 0
+    shown: dict[Verdict, list[float]] = {Verdict.SAME: [], Verdict.DIFFERENT: []}
+    for (one, first), (other, second) in itertools.combinations(guided_classes(pool).items(), 2):
+        wanted = Verdict.SAME if one.frame == other.frame else Verdict.DIFFERENT
+        judged = judge_classes(path.topology, first, second, ca)[0]
+        right += judged.verdict is wanted
+        shown[wanted].append(abs(judged.evidence.motion_angstrom))
+        if judged.verdict is not wanted:
+            click.echo(f"guided, not {wanted}: {judged.reason}")
+    for wanted, motions in shown.items():
+        click.echo(f"guided models, {len(motions)} pairs, {wanted}: shown {min(motions):.2f} to {max(motions):.2f} Å")
+    click.echo(f"guided models: {right} of {sum(map(len, shown.values()))} verdicts right")
+
+
 def walked(path: AdkPath) -> dict[float, np.ndarray]:
     """Conformations (n_atoms, 3) by their Cα RMSD from the start of the walk, straight from frame to frame."""
     ca, stops = path.topology.ca_indices(), np.stack([path.at(frame) for frame in WALK])
@@ -138,16 +158,19 @@ def smallest_motion(path: AdkPath, steps: dict[float, np.ndarray], conditions: C
 
 
 @click.command(context_settings={"show_default": True}, help=__doc__)
-@click.option("--pairs", default=20, help="Of each kind, resolution, and step of the walk.")
+@click.option("--pairs", type=click.IntRange(min=1), default=20, help="Of each kind, resolution, and step of the walk.")
 @click.option("--half_maps/--no-half_maps", default=True, help="Whether the noise is known by half maps.")
 @click.option("--curve/--no-curve", default=True, help="Whether to look for the smallest motion.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Where to draw the smallest motion, as SVG.")
+@click.option("--pool", type=click.Path(path_type=Path, dir_okay=False), help="Samples, to judge guided models, too.")
 @click.option("--seed", default=0, help="Of noise and models.")
-def main(pairs: int, half_maps: bool, curve: bool, plot: Path | None, seed: int) -> None:
+def main(pairs: int, half_maps: bool, curve: bool, plot: Path | None, pool: Path | None, seed: int) -> None:
     """Judge, count, print."""
     torch.set_num_threads(1)
     path, seeds = read_path(), range(seed, seed + pairs)
     right = sum(count_right(path, resolution, half_maps, seeds) for resolution in RESOLUTIONS_ANGSTROM)
+    if pool:
+        judge_guided(path, pool)
     steps, curves = walked(path), {}
     for noise in NOISE if curve else ():
         found = []
