@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import compare_classes
@@ -9,9 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from classfold.class_models import ClassModel
 from classfold.errors import InputError
+from classfold.maps import write_map
 from classfold.morph import FRAMES
 from classfold.records import write_json
 from classfold.report.morphs import read_trace
@@ -146,6 +150,31 @@ def test_one_class_alone_gives_matrices_of_one(folders, tmp_path):
     assert matrix(tmp_path / "out/rmsd.csv")[1].tolist() == [[0]]
     assert (tmp_path / "out/displacement.csv").read_text().count("\n") == 1
     assert json.loads((tmp_path / "out/comparison.json").read_text())["pairs"] == []
+
+
+def test_finalists_and_the_noise_between_half_maps_are_read(folders, tmp_path, adk_topology, adk_closed):
+    write_class(tmp_path, adk_topology, "halves", adk_closed)
+    whole = simulated_map(adk_closed, adk_topology)
+    noise = ndimage.gaussian_filter(np.random.default_rng(4).normal(size=whole.density.shape), 1).astype(np.float32)
+    noise *= 0.3 * whole.density.std() / noise.std()
+    map_folder, models = tmp_path / "adk.halves.map", tmp_path / "adk.halves.models"
+    for number, sign in ((1, 1), (2, -1)):
+        write_map(map_folder / f"half_map_{number}.mrc", replace(whole, density=0.5 * whole.density + sign * noise))
+    (models / "samples").mkdir()
+    for number in (2, 5):
+        path = models / f"samples/sample_{number:03d}.cif"
+        write_model(path, adk_topology, adk_closed + 0.1 * number, title="sample")
+    write_json({"target": "adk", "class": "halves", "finalists": [5, 2, 7]}, models / "models.json")
+    (found,) = ClassModel.read_all(adk_topology, [map_folder], [models])
+    shifts = [float((each - adk_closed).mean()) for each in found.finalists]
+    assert shifts == pytest.approx([0.5, 0.2], abs=1e-3)
+    # The half maps are half as strong as the map; so is their noise, until both are made as sharp as the map.
+    assert found.noise is not None
+    wanted = 2 * noise
+    assert np.corrcoef(found.noise.ravel(), wanted.ravel())[0, 1] > 0.95
+    assert found.noise.std() == pytest.approx(wanted.std(), rel=0.1)
+    (alone,) = ClassModel.read_all(adk_topology, [folders / "adk.open.map"], [folders / "adk.open.models"])
+    assert alone.noise is None and len(alone.finalists) == 1
 
 
 @pytest.mark.parametrize(

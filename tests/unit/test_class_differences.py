@@ -1,6 +1,7 @@
 """What tells two classes apart: what maps show of models' difference, its verdict, moving parts and their order."""
 
 import itertools
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 from trial.maps import simulated_halves
+from trial.plot import Axes, drawn_lines
 
 from classfold.class_comparison import Comparison, Pair
 from classfold.comparison import Superposition
@@ -186,3 +188,14 @@ def test_of_many_classes_large_files_are_of_those_that_follow_in_the_main_motion
     assert comparison.order == ["f", "d", "b", "e", "c", "a"]
     found = {(pair.class_a, pair.class_b) for pair in comparison.leading_pairs}
     assert found == {("d", "f"), ("b", "d"), ("b", "e"), ("c", "e"), ("a", "c")}
+
+
+def test_a_plot_shows_every_point_that_is_known():
+    lines = {"noise <1>": [(4.0, 0.5), (8.0, 1.5), (12.0, float("nan"))], "noise 2": [(4.0, 1.0), (8.0, 2.0)]}
+    drawn = ElementTree.fromstring(drawn_lines(Axes("resolution, Å", "motion, Å"), lines))
+    tag = "{http://www.w3.org/2000/svg}"
+    marks = [(float(mark.get("cx")), float(mark.get("cy"))) for mark in drawn.iter(f"{tag}circle")]
+    assert len(marks) == 4 and len(list(drawn.iter(f"{tag}polyline"))) == 2
+    # To the right is coarser, above is larger.
+    assert marks[0][0] == marks[2][0] < marks[1][0] and marks[3][1] < marks[1][1] < marks[2][1] < marks[0][1]
+    assert {"noise <1>", "noise 2", "motion, Å"} <= {each.text for each in drawn.iter(f"{tag}text")}
