@@ -17,9 +17,10 @@ process COMPARE_CLASSES {
     """
 
     stub:
-    def pairs = names.tail().collect { "morph_${names.head()}_${it}.cif distance_difference_${names.head()}_${it}.csv" }.join(' ')
+    def pairs = names.tail().collect { "${names.head()}_${it}" }
+    def files = pairs.collect { "morph_${it}.cif distance_difference_${it}.csv" }.join(' ')
     """
     mkdir ${target}.comparison; cd ${target}.comparison
-    touch rmsd.csv tm_score.csv cross_fit.csv displacement.csv moving_parts.csv comparison.json $pairs
+    touch rmsd.csv tm_score.csv cross_fit.csv displacement.csv moving_parts.csv comparison.json $files
     """
 }

@@ -43,5 +43,5 @@ def write_distance_differences(path: Path, labels: Sequence[str], differences: n
     data = content.getvalue().encode()
     if is_packed:
         # Without the time, so that equal matrices make equal files.
-        data = gzip.compress(data, mtime=0)
+        data = gzip.compress(data, compresslevel=6, mtime=0)
     Path(f"{path}.gz" if is_packed else path).write_bytes(data)
