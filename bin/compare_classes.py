@@ -7,7 +7,11 @@ model against every map: a model is put where the other class's model is, and it
 Whether two classes show one conformation is told by how much of their models' difference both maps show, against
 the maps' noise (half maps, else the residual).
 
-Writes rmsd.csv, tm_score.csv, cross_fit.csv, displacement.csv, moving_parts.csv and comparison.json.
+Of each pair of classes (of more than ten pairs, of those that follow one another in the main motion) a morph is
+interpolated, and the differences of all distances between residues are written.
+
+Writes rmsd.csv, tm_score.csv, cross_fit.csv, displacement.csv, moving_parts.csv, morph_A_B.cif,
+distance_difference_A_B.csv and comparison.json.
 
 \b
 Example:
@@ -21,7 +25,9 @@ from pathlib import Path
 
 import click
 
-from classfold.comparison_output import ClassModel, compare, write_comparison
+from classfold.class_comparison import compare
+from classfold.class_models import ClassModel
+from classfold.comparison_output import write_comparison
 from classfold.errors import run_stage
 from classfold.structure import Topology
 

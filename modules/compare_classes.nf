@@ -17,8 +17,10 @@ process COMPARE_CLASSES {
     """
 
     stub:
+    def pairs = names.tail().collect { "${names.head()}_${it}" }
+    def files = pairs.collect { "morph_${it}.cif distance_difference_${it}.csv" }.join(' ')
     """
     mkdir ${target}.comparison; cd ${target}.comparison
-    touch rmsd.csv tm_score.csv cross_fit.csv displacement.csv moving_parts.csv comparison.json
+    touch rmsd.csv tm_score.csv cross_fit.csv displacement.csv moving_parts.csv comparison.json $files
     """
 }

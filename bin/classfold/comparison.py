@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import biotite.structure as struc
 import numpy as np
 import torch
 from torch import Tensor
@@ -100,6 +101,22 @@ def tm_scale(n_residues: int) -> float:
 def tm_score(mobile: np.ndarray, fixed: np.ndarray) -> float:
     """TM-score of two models of the same residues, ``(n_residues, 3)`` representative atoms each; 0 to 1."""
     return robust_superposition(mobile, fixed, tm_scale(len(fixed))).score
+
+
+def lddt(first: np.ndarray, second: np.ndarray) -> float:
+    """lDDT of two models of the same residues, ``(n_residues, 3)`` representative atoms in Å each; 0 to 1.
+
+    The share of distances up to 15 Å that differ by less than 0.5, 1, 2 and 4 Å, averaged over these (Mariani et al.,
+    Bioinformatics 29, 2722, 2013), of representative atoms alone and of the distances that are within 15 Å in either
+    model, so that the order of the two does not matter. Computed by biotite. NaN where no distance is so short.
+    """
+    arrays = []
+    for points in (first, second):
+        atoms = struc.AtomArray(len(points))
+        atoms.coord = np.asarray(points, np.float32)
+        atoms.res_id = np.arange(len(points))
+        arrays.append(atoms)
+    return float(struc.lddt(*arrays, symmetric=True))
 
 
 def ca_rmsd(mobile: np.ndarray, fixed: np.ndarray) -> float:

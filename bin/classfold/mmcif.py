@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import gemmi
 import numpy as np
 
-from classfold.cif_tables import NOT_APPLICABLE, add_loop
+from classfold.cif_tables import NOT_APPLICABLE, add_loop, add_pairs
 from classfold.errors import InputError
 from classfold.mmcif_methods import GuidingMap, Metric, describe_methods
 from classfold.mmcif_molecules import Molecules, describe_molecules, describe_numbering
@@ -34,12 +34,10 @@ class Model:
     name: str
 
 
-def _structure(molecules: Molecules, coordinates: np.ndarray, b_factors: np.ndarray) -> gemmi.Structure:
-    """The atoms as gemmi holds them; author's names and numbers are those of the topology."""
+def _model(molecules: Molecules, number: int, coordinates: np.ndarray, b_factors: np.ndarray) -> gemmi.Model:
+    """One model of the atoms."""
     topology = molecules.topology
-    structure = gemmi.Structure()
-    structure.name = topology.target
-    model = gemmi.Model("1")
+    model = gemmi.Model(str(number))
     chains: dict[str, gemmi.Chain] = {}
     bounds = itertools.pairwise([*topology.residue_starts, topology.n_atoms])
     for asym, (first, end) in zip(molecules.asyms, bounds, strict=True):
@@ -65,7 +63,15 @@ def _structure(molecules: Molecules, coordinates: np.ndarray, b_factors: np.ndar
         chains.setdefault(name, gemmi.Chain(name)).add_residue(residue)
     for chain in chains.values():
         model.add_chain(chain)
-    structure.add_model(model)
+    return model
+
+
+def _structure(molecules: Molecules, frames: Sequence[np.ndarray], b_factors: np.ndarray) -> gemmi.Structure:
+    """The atoms as gemmi holds them, a model for each frame (n_atoms, 3); author's names are those of the topology."""
+    structure = gemmi.Structure()
+    structure.name = molecules.topology.target
+    for number, coordinates in enumerate(frames, start=1):
+        structure.add_model(_model(molecules, number, np.asarray(coordinates, dtype=np.float64), b_factors))
     for compound in molecules.compounds:
         entity = gemmi.Entity(str(compound.number))
         entity.entity_type = gemmi.EntityType.Polymer if compound.is_polymer else gemmi.EntityType.NonPolymer
@@ -138,14 +144,8 @@ def write_model(
             raise ValueError(f"{name} holds values that are not finite")
     fit = np.zeros(topology.n_atoms) if b_factors is None else np.asarray(b_factors, dtype=np.float64)
     molecules = Molecules(topology)
-    structure = _structure(molecules, np.asarray(coordinates, dtype=np.float64), fit)
-    groups = gemmi.MmcifOutputGroups(False)
-    for wanted in ("block_name", "entry", "atom_type", "atoms", "group_pdb", "auth_all"):
-        setattr(groups, wanted, True)
-    document = structure.make_mmcif_document(groups)
+    document = _document(molecules, [coordinates], fit)
     block = document.sole_block()
-    describe_molecules(block, molecules)
-    describe_numbering(block, molecules)
     metrics = []
     if confidence is not None:
         confidence = np.asarray(confidence, dtype=np.float64)
@@ -154,7 +154,48 @@ def write_model(
     if b_factors is not None:
         tags = ["label_asym_id", "label_seq_id", "label_comp_id", "cc_times_100"]
         add_loop(block, "classfold_residue_fit", tags, _per_residue(molecules, fit))
-    path = Path(path)
+    _write(document, Path(path))
+
+
+def write_frames(path: Path, topology: Topology, frames: np.ndarray, *, title: str) -> None:
+    """Write one mmCIF with a model for each frame of a path between two models.
+
+    It says what the molecules are, and nothing of how models are made: its frames are no predictions.
+
+    Parameters
+    ----------
+    path : Path
+    topology : Topology
+    frames : ndarray, shape (n_frames, n_atoms, 3)
+        xyz in Å.
+    title : str
+
+    Raises
+    ------
+    ValueError
+        If a frame has another number of atoms or holds a value that is not finite.
+    """
+    if frames.shape[1:] != (topology.n_atoms, 3) or not np.isfinite(frames).all():
+        raise ValueError(f"frames must be finite and (n, {topology.n_atoms}, 3), not {frames.shape}")
+    document = _document(Molecules(topology), list(frames), np.zeros(topology.n_atoms))
+    block = document.sole_block()
+    add_pairs(block, "struct", {"entry_id": block.name, "title": title})
+    _write(document, Path(path))
+
+
+def _document(molecules: Molecules, frames: Sequence[np.ndarray], b_factors: np.ndarray) -> gemmi.cif.Document:
+    """The atoms of frames (n_atoms, 3) and the molecules that they are of."""
+    groups = gemmi.MmcifOutputGroups(False)
+    for wanted in ("block_name", "entry", "atom_type", "atoms", "group_pdb", "auth_all"):
+        setattr(groups, wanted, True)
+    document = _structure(molecules, frames, b_factors).make_mmcif_document(groups)
+    describe_molecules(document.sole_block(), molecules)
+    describe_numbering(document.sole_block(), molecules)
+    return document
+
+
+def _write(document: gemmi.cif.Document, path: Path) -> None:
+    """Write a file that is whole or not there."""
     partial = path.with_name(path.name + ".partial")
     # Not document.write_file, which says nothing of a full disk.
     partial.write_text(document.as_string())

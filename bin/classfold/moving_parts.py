@@ -14,9 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
+from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from classfold.comparison import CORE_SCALE_ANGSTROM, Superposition, rigid_superposition, robust_superposition
+from classfold.topology import Topology
 
 BODY_SCALE_ANGSTROM = 2.0
 """Distance at which a residue counts half in the superposition of a body: no body of a protein is quite rigid."""
@@ -44,6 +46,11 @@ class Screw(NamedTuple):
     """(3,) Å, of the axis, nearest to the part's centre; the centre itself where nothing turns"""
     along_angstrom: float
     """Shift along the axis."""
+
+    def part_way(self, share: float, coordinates: np.ndarray) -> np.ndarray:
+        """Coordinates (n, 3) moved by a share of the motion, 0 to 1."""
+        turn = Rotation.from_rotvec(np.radians(share * self.degrees) * self.axis)
+        return turn.apply(coordinates - self.point) + self.point + share * self.along_angstrom * self.axis
 
 
 class Hinge(NamedTuple):
@@ -97,6 +104,27 @@ def find_moving_parts(first: np.ndarray, second: np.ndarray, chain: np.ndarray) 
     distance = np.stack([np.linalg.norm(pose.apply(first) - there, axis=1) for pose in poses])
     displacement = np.linalg.norm(there - first, axis=1)
     return MovingParts(label, tuple(poses), displacement, screws, tuple(_hinges(label, chain, distance)))
+
+
+def body_of_atoms(parts: MovingParts, topology: Topology, anchors: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Body of each atom, (n_atoms,): that of its residue, or of the nearest one if its own has no anchor (ligands).
+
+    Parameters
+    ----------
+    parts : MovingParts
+    topology : Topology
+    anchors : ndarray of int, shape (n,)
+        The atoms that the parts were found by.
+    first : ndarray, shape (n_atoms, 3)
+        The first model, in Å.
+    """
+    label = np.full(int(topology.residue_index.max()) + 1, -1)
+    label[topology.residue_index[anchors]] = parts.label
+    found = label[topology.residue_index]
+    alone = found < 0
+    if alone.any():
+        found[alone] = parts.label[cKDTree(first[anchors]).query(first[alone])[1]]
+    return found
 
 
 def _bodies(first: np.ndarray, there: np.ndarray) -> list[Superposition]:

@@ -26,9 +26,8 @@ import numpy as np
 from scipy import fft, ndimage
 
 from classfold.density import Grid
-from classfold.map_fit import mask_radius, simulate, voxels_near, window
+from classfold.map_fit import mask_radius, simulate, window
 from classfold.maps import DensityMap
-from classfold.shells import make_shells
 
 NOISE_REACH_RESOLUTIONS = 2.0
 """Noise of a map is correlated over about its resolution; beyond twice that, chance alone would be summed."""
@@ -56,21 +55,6 @@ class NoisyMap:
         return simulate(atoms, numbers, self.resolution_angstrom, grid)
 
 
-def noise_by_halves(density_map: DensityMap, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """A draw of the noise in a map, (n_z, n_y, n_x), from half maps on its grid.
-
-    Half the halves' difference is the noise of their mean. The map may be a filtered or sharpened mean: shells of the
-    noise are multiplied by what the map's amplitudes are over the mean's.
-    """
-    shells = make_shells(density_map.density.shape, np.full(3, density_map.voxel_size_angstrom))
-    whole, mean = (fft.rfftn(each - each.mean()) for each in (density_map.density, 0.5 * (first + second)))
-    power = [shells.sums(np.abs(each) ** 2) for each in (whole, mean)]
-    gain = np.sqrt(np.divide(power[0], power[1], out=np.zeros(shells.n), where=power[1] > 0))
-    # Beyond the last shell there is the corner of the box, where little is.
-    gain = np.append(gain, gain[-1])
-    return fft.irfftn(fft.rfftn(0.5 * (first - second)) * gain[shells.index], s=first.shape)
-
-
 @dataclass(frozen=True)
 class _Scene:
     """A map's window around two models."""
@@ -90,14 +74,24 @@ def _scene(noisy: NoisyMap, models: Sequence[np.ndarray]) -> _Scene:
     density_map, radius = noisy.density_map, mask_radius(noisy.resolution_angstrom)
     atoms = np.concatenate(models)
     experimental, grid, box = window(atoms, density_map.density, density_map.grid, radius)
-    measured, near = np.zeros(grid.shape_zyx, bool), np.zeros(grid.shape_zyx, bool)
+    measured = np.zeros(grid.shape_zyx, bool)
     measured[box] = True
-    near.reshape(-1)[voxels_near(atoms, grid, radius)[1]] = True
     noise = None
     if noisy.noise is not None:
         noise = np.zeros(grid.shape_zyx)
         noise[box] = noisy.noise
-    return _Scene(experimental, noise, measured, near, grid)
+    return _Scene(experimental, noise, measured, _near(atoms, grid, radius), grid)
+
+
+def _near(atoms: np.ndarray, grid: Grid, radius_angstrom: float) -> np.ndarray:
+    """Voxels (z, y, x) of bool within a radius of one that holds an atom of (n, 3); atoms beyond the grid have none."""
+    index = np.rint((atoms - np.asarray(grid.origin_angstrom)) / grid.voxel_size_angstrom).astype(np.int64)[:, ::-1]
+    index = index[((index >= 0) & (index < grid.shape_zyx)).all(axis=1)]
+    empty = np.ones(grid.shape_zyx, bool)
+    if not len(index):
+        return ~empty
+    empty[tuple(index.T)] = False
+    return ndimage.distance_transform_edt(empty, sampling=grid.voxel_size_angstrom) <= radius_angstrom
 
 
 def _irrelevant(middle: np.ndarray) -> list[np.ndarray]:

@@ -2,16 +2,23 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import compare_classes
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
+from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from classfold.class_models import ClassModel
 from classfold.errors import InputError
+from classfold.maps import write_map
+from classfold.morph import FRAMES
 from classfold.records import write_json
+from classfold.report.morphs import read_trace
 from classfold.structure import write_model
 from tests.stage_folders import simulated_map, write_map_folder, write_sequence
 
@@ -87,6 +94,43 @@ def test_equal_classes_are_named_and_different_ones_are_not(result):
     assert "closed and again" in same and "classes closed, open, again are not in register" in apart
 
 
+def test_every_pair_has_its_verdict_with_numbers_and_alike_measures(result):
+    pairs = json.loads((result / "comparison.json").read_text())["pairs"]
+    assert [pair["verdict"] for pair in pairs] == ["different", "same conformation", "different"]
+    assert pairs[1]["lddt"] == pytest.approx(1) and pairs[0]["lddt"] == pytest.approx(pairs[2]["lddt"], abs=0.01)
+    assert 0.6 < pairs[0]["lddt"] < 0.85
+
+
+def test_the_moving_parts_of_adenylate_kinase_are_told(result):
+    with (result / "moving_parts.csv").open() as stream:
+        rows = [row for row in csv.DictReader(stream) if (row["class_a"], row["class_b"]) == ("closed", "open")]
+    assert [row["part"] for row in rows] == ["1", "2"]
+    assert rows[1]["residues"].startswith("A1") and 35 < float(rows[1]["turn_degrees"]) < 60
+    # Maps without noise show nearly all of what the models moved.
+    assert all(float(row["shown_angstrom"]) > 0.8 * float(row["moved_angstrom"]) for row in rows)
+
+
+def test_morphs_lead_from_model_to_model_in_the_frame_of_the_first(result, adk_topology, adk_closed):
+    residues, trace = read_trace(result / "morph_closed_open.cif")
+    ca = adk_topology.ca_indices()
+    assert len(residues) == len(ca) and trace.shape == (FRAMES, len(ca), 3)
+    np.testing.assert_allclose(trace[0], adk_closed[ca], atol=1e-3)
+    moved = np.linalg.norm(trace[-1] - trace[0], axis=1)
+    assert np.median(moved) < 2 and moved[125:155].mean() > 8
+    assert sorted(path.name for path in result.glob("morph_*")) == [
+        f"morph_{pair}.cif" for pair in ("closed_again", "closed_open", "open_again")
+    ]
+
+
+def test_distance_differences_are_those_of_the_models(result, adk_topology, adk_closed, adk_open):
+    table = pd.read_csv(result / "distance_difference_closed_open.csv", index_col=0)
+    assert list(table.columns) == list(table.index) and table.columns[29] == "A:30"
+    ca = adk_topology.ca_indices()
+    closed, opened = (np.linalg.norm(model[ca[40]] - model[ca[140]]) for model in (adk_closed, adk_open))
+    expected = opened - closed
+    assert abs(expected) > 5 and table.iloc[40, 140] == pytest.approx(expected, abs=0.06)
+
+
 def test_the_lid_moves_and_the_core_stays(result):
     with (result / "displacement.csv").open() as stream:
         rows = [
@@ -106,6 +150,31 @@ def test_one_class_alone_gives_matrices_of_one(folders, tmp_path):
     assert matrix(tmp_path / "out/rmsd.csv")[1].tolist() == [[0]]
     assert (tmp_path / "out/displacement.csv").read_text().count("\n") == 1
     assert json.loads((tmp_path / "out/comparison.json").read_text())["pairs"] == []
+
+
+def test_finalists_and_the_noise_between_half_maps_are_read(folders, tmp_path, adk_topology, adk_closed):
+    write_class(tmp_path, adk_topology, "halves", adk_closed)
+    whole = simulated_map(adk_closed, adk_topology)
+    noise = ndimage.gaussian_filter(np.random.default_rng(4).normal(size=whole.density.shape), 1).astype(np.float32)
+    noise *= 0.3 * whole.density.std() / noise.std()
+    map_folder, models = tmp_path / "adk.halves.map", tmp_path / "adk.halves.models"
+    for number, sign in ((1, 1), (2, -1)):
+        write_map(map_folder / f"half_map_{number}.mrc", replace(whole, density=0.5 * whole.density + sign * noise))
+    (models / "samples").mkdir()
+    for number in (2, 5):
+        path = models / f"samples/sample_{number:03d}.cif"
+        write_model(path, adk_topology, adk_closed + 0.1 * number, title="sample")
+    write_json({"target": "adk", "class": "halves", "finalists": [5, 2, 7]}, models / "models.json")
+    (found,) = ClassModel.read_all(adk_topology, [map_folder], [models])
+    shifts = [float((each - adk_closed).mean()) for each in found.finalists]
+    assert shifts == pytest.approx([0.5, 0.2], abs=1e-3)
+    # The half maps are half as strong as the map; so is their noise, until both are made as sharp as the map.
+    assert found.noise is not None
+    wanted = 2 * noise
+    assert np.corrcoef(found.noise.ravel(), wanted.ravel())[0, 1] > 0.95
+    assert found.noise.std() == pytest.approx(wanted.std(), rel=0.1)
+    (alone,) = ClassModel.read_all(adk_topology, [folders / "adk.open.map"], [folders / "adk.open.models"])
+    assert alone.noise is None and len(alone.finalists) == 1
 
 
 @pytest.mark.parametrize(

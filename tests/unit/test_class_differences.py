@@ -1,17 +1,26 @@
 """What tells two classes apart: what maps show of models' difference, its verdict, moving parts and their order."""
 
+import itertools
+from xml.etree import ElementTree
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
 from trial.maps import simulated_halves
+from trial.plot import Axes, drawn_lines
 
+from classfold.class_comparison import Comparison, Pair
 from classfold.comparison import Superposition
 from classfold.difference_verdict import Shown, Verdict, judge_pair, shown
-from classfold.main_motion import main_motion
+from classfold.distance_differences import distance_differences, write_distance_differences
+from classfold.half_maps import HalfMaps
+from classfold.main_motion import MainMotion, main_motion
 from classfold.maps import DensityMap
-from classfold.moving_parts import find_moving_parts, screw
-from classfold.shown_difference import NoisyMap, Place, noise_by_halves, places
+from classfold.moving_parts import MovingParts, body_of_atoms, find_moving_parts, screw
+from classfold.shown_difference import NoisyMap, Place, places
+from classfold.topology import ChainRecord, Topology
 
 RESOLUTION = 8.0
 
@@ -20,7 +29,7 @@ def noisy_map(atoms: np.ndarray, numbers: np.ndarray, seed: int, noise: float = 
     weights = torch.from_numpy(numbers).float()
     first, second = simulated_halves(torch.from_numpy(atoms).float(), weights, RESOLUTION, noise, seed)
     mean = DensityMap(0.5 * (first.density + second.density), first.voxel_size_angstrom, first.origin_angstrom)
-    return NoisyMap(mean, RESOLUTION, noise_by_halves(mean, first.density, second.density))
+    return NoisyMap(mean, RESOLUTION, HalfMaps(first, second).noise.density)
 
 
 def asked(adk_topology, models, truths, seed: int, noise: float = 0.5) -> Shown:
@@ -117,3 +126,76 @@ def test_classes_are_ordered_along_the_path(adk_topology, adk_frames):
     ca = adk_topology.ca_indices()
     motion = main_motion([adk_frames[k][ca] + 5 * k for k in (20, 2, 30, 10)])
     assert motion.order == [1, 3, 0, 2] and motion.share > 0.8
+
+
+def test_a_ligand_goes_with_the_residues_around_it(adk_topology, adk_closed, adk_open):
+    ca, n = adk_topology.ca_indices(), adk_topology.n_atoms
+    parts = find_moving_parts(adk_closed[ca], adk_open[ca], adk_topology.chain[ca])
+    near_the_lid = adk_closed[ca[140]] + np.array([[3.0, 0, 0], [4.0, 1, 0]])
+    chain = np.append(adk_topology.chain, ["L", "L"])
+    columns = {
+        name: np.append(getattr(adk_topology, name), values)
+        for name, values in (
+            ("residue_number", [1, 1]),
+            ("residue_name", ["LIG", "LIG"]),
+            ("atom_name", ["C1", "C2"]),
+            ("element", ["C", "C"]),
+            ("charge", [0, 0]),
+            ("token_index", [214, 215]),
+        )
+    }
+    topology = Topology("adk", (*adk_topology.chains, ChainRecord("L", "ligand", 1, None)), chain, **columns)
+    body = body_of_atoms(parts, topology, ca, np.concatenate([adk_closed, near_the_lid]))
+    assert body[n:].tolist() == [2, 2]
+    np.testing.assert_array_equal(body[ca], parts.label)
+
+
+@pytest.mark.parametrize("n_residues", [20, 501])
+def test_distances_are_written_to_a_tenth_and_packed_if_they_are_many(tmp_path, n_residues):
+    rng = np.random.default_rng(3)
+    first = rng.normal(scale=20, size=(n_residues, 3))
+    second = Rotation.from_euler("xyz", [30, 100, -60], degrees=True).apply(first)
+    second[7:] += 4
+    differences = distance_differences(first, second)
+    assert np.abs(differences[:7, :7]).max() < 1e-9 and np.abs(differences[7:, 7:]).max() < 1e-9
+    write_distance_differences(tmp_path / "d.csv", [f"A:{k}" for k in range(n_residues)], differences)
+    (path,) = tmp_path.iterdir()
+    assert path.name == ("d.csv" if n_residues == 20 else "d.csv.gz")
+    table = pd.read_csv(path, index_col=0)
+    assert table.index[7] == "A:7"
+    np.testing.assert_allclose(table.to_numpy(), differences, atol=0.0501)
+
+
+def pair_of(first: str, second: str) -> Pair:
+    parts = MovingParts(np.zeros(3, int), (), np.zeros(3), (), ())
+    judged = judge_pair((first, second), Shown(2.0, 0.1, 2.5), [])
+    return Pair(first, second, 2.5, 0.8, 0.9, 4.0, judged, parts, ())
+
+
+def comparison_of(names: str) -> Comparison:
+    pairs = tuple(pair_of(*pair) for pair in itertools.combinations(names, 2))
+    order = list(range(len(names)))[::-2] + list(range(len(names) - 2, -1, -2))
+    matrix, motion = np.zeros((len(names),) * 2), MainMotion(order, np.arange(float(len(names))), 0.9)
+    return Comparison(tuple(names), (), pairs, matrix, matrix, matrix, (), np.arange(3), motion, ())
+
+
+def test_large_files_are_of_all_pairs_if_they_are_few():
+    assert len(comparison_of("abcde").leading_pairs) == 10
+
+
+def test_of_many_classes_large_files_are_of_those_that_follow_in_the_main_motion():
+    comparison = comparison_of("abcdef")
+    assert comparison.order == ["f", "d", "b", "e", "c", "a"]
+    found = {(pair.class_a, pair.class_b) for pair in comparison.leading_pairs}
+    assert found == {("d", "f"), ("b", "d"), ("b", "e"), ("c", "e"), ("a", "c")}
+
+
+def test_a_plot_shows_every_point_that_is_known():
+    lines = {"noise <1>": [(4.0, 0.5), (8.0, 1.5), (12.0, float("nan"))], "noise 2": [(4.0, 1.0), (8.0, 2.0)]}
+    drawn = ElementTree.fromstring(drawn_lines(Axes("resolution, Å", "motion, Å"), lines))
+    tag = "{http://www.w3.org/2000/svg}"
+    marks = [(float(mark.get("cx")), float(mark.get("cy"))) for mark in drawn.iter(f"{tag}circle")]
+    assert len(marks) == 4 and len(list(drawn.iter(f"{tag}polyline"))) == 2
+    # To the right is coarser, above is larger.
+    assert marks[0][0] == marks[2][0] < marks[1][0] and marks[3][1] < marks[1][1] < marks[2][1] < marks[0][1]
+    assert {"noise <1>", "noise 2", "motion, Å"} <= {each.text for each in drawn.iter(f"{tag}text")}

@@ -9,6 +9,7 @@ from classfold.comparison import (
     ca_rmsd,
     cross_fit,
     displacement,
+    lddt,
     rigid_superposition,
     robust_superposition,
     tm_scale,
@@ -114,3 +115,19 @@ def test_cross_fit_takes_the_placement_that_fits_better(ca):
     assert cross_fit(moved, closed, anchors, core_fit) > -0.2
     assert len(seen) == 2
     assert np.isnan(cross_fit(moved, closed, anchors, lambda placed: float("nan")))
+
+
+def test_lddt_counts_the_distances_that_are_kept(ca):
+    closed, opened = ca
+    near = [np.linalg.norm(points[:, None] - points, axis=-1) for points in ca]
+    counted = np.triu((near[0] <= 15) | (near[1] <= 15), 1)
+    kept = [(np.abs(near[0] - near[1]) < limit)[counted].mean() for limit in (0.5, 1, 2, 4)]
+    assert lddt(opened, closed) == pytest.approx(np.mean(kept), abs=2e-3)
+    assert lddt(closed, opened) == pytest.approx(lddt(opened, closed), abs=1e-6)
+
+
+def test_lddt_is_blind_to_rigid_motion_and_mild_to_a_turned_tail(ca):
+    closed, _ = ca
+    assert lddt(MOTION.apply(closed) + SHIFT, closed) == pytest.approx(1)
+    assert 0.9 < lddt(hinged(closed, 50, 200), closed) < 0.99
+    assert lddt(np.random.default_rng(1).permutation(closed), closed) < 0.3

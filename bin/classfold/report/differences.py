@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from classfold.report.gather import TargetResult
-from classfold.report.tables import Cell, Head, Table
+from classfold.report.tables import Cell, Head, Table, numeric
 
 PART_HEADS = {
     "residues": "Residues that move",
@@ -19,6 +19,15 @@ PART_HEADS = {
     "along_axis_angstrom": "Along the axis, Å",
 }
 WORDS = ("residues", "hinges")
+PAIR_HEADS = (
+    Head("Classes", numeric=False),
+    Head("Verdict", numeric=False),
+    Head("Margin, standard errors"),
+    Head("Cα RMSD, Å"),
+    Head("TM-score", explained="tm-score"),
+    Head("lDDT (Cα)", explained="lddt"),
+    Head("Largest displacement, Å", explained="displacement"),
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,7 @@ class Differences:
     """What the page says of the classes' differences; empty where an older record tells of none."""
 
     sentences: list[str]
+    pairs: Table | None
     order: Table | None
     parts: Table | None
 
@@ -34,15 +44,27 @@ def differences(target: TargetResult) -> Differences:
     """Of the comparison of one target."""
     comparison = target.comparison
     if comparison is None:
-        return Differences([], None, None)
+        return Differences([], None, None, None)
     pairs = [pair for pair in comparison.record.get("pairs", []) if "reason" in pair]
     sentences = [_sentence(pair["reason"]) for pair in pairs]
-    return Differences(sentences, _order_table(target, comparison.record), _parts_table(comparison.moving_parts))
+    order, parts = _order_table(target, comparison.record), _parts_table(comparison.moving_parts)
+    return Differences(sentences, _pair_table(pairs), order, parts)
 
 
 def _sentence(reason: str) -> str:
     """A reason may begin with a word; a class keeps its name as it is written."""
     return "W" + reason[1:] if reason.startswith("whether ") else reason
+
+
+def _pair_table(pairs: list[dict[str, Any]]) -> Table | None:
+    """Every pair with its verdict and how much alike its models are."""
+    rows = []
+    for pair in pairs:
+        name = f"{pair['class_a']} to {pair['class_b']}"
+        numbers = ("margin", 0), ("ca_rmsd_angstrom", 2), ("tm_score", 3), ("lddt", 3), ("max_displacement_angstrom", 1)
+        rows.append([Cell(name, name), Cell(pair["verdict"], pair["verdict"])])
+        rows[-1] += [numeric(pair.get(key), digits) for key, digits in numbers]
+    return Table(list(PAIR_HEADS), rows, sortable=len(rows) > 1) if rows else None
 
 
 def _order_table(target: TargetResult, record: dict[str, Any]) -> Table | None:

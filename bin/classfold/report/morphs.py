@@ -67,6 +67,8 @@ def display_morphs(target: TargetResult, origin: np.ndarray) -> list[Morph]:
         if not path.is_file():
             continue
         residues, frames = read_trace(path)
+        if not residues:  # a target without polymers has no trace
+            continue
         chosen = np.unique(np.linspace(0, len(frames) - 1, MOST_FRAMES).round().astype(int))
         data = {"residues": residues, **packed_frames(frames[chosen] - origin)}
         n_bytes += len(data["differences"])

@@ -16,6 +16,7 @@ from classfold.report import plots, sentences, tables, views
 from classfold.report.cost import cost_of, cost_sentences
 from classfold.report.courses import read_courses
 from classfold.report.differences import Differences, differences
+from classfold.report.distance_map import DistanceMap, distance_map
 from classfold.report.fsc_plot import plot_fsc
 from classfold.report.gather import ClassResult, Comparison, Run, TargetResult
 from classfold.report.glance import glance, verdict_sentence
@@ -74,6 +75,7 @@ class PairPage:
 
     title: str
     plots: list[tuple[str, Markup]]
+    distances: DistanceMap | None
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def _class_page(target: TargetResult, result: ClassResult) -> ClassPage:
 
 
 def _pair_pages(comparison: Comparison) -> list[PairPage]:
-    """One entry per pair of classes, the pair that differs most first."""
+    """The pairs of classes that differ most, the one that differs most of all first."""
     numbers = {(pair["class_a"], pair["class_b"]): pair for pair in comparison.record.get("pairs", [])}
     if comparison.displacement is None:
         return []
@@ -162,8 +164,11 @@ def _pair_pages(comparison: Comparison) -> list[PairPage]:
                 f": Cα RMSD {rank:.2f} Å, TM-score {pair['tm_score']:.2f}, "
                 f"largest displacement {pair['max_displacement_angstrom']:.1f} Å"
             )
-        found.append((rank, PairPage(title, plots.plot_displacement(rows, str(first), str(second)))))
-    return [page for _, page in sorted(found, key=lambda entry: -entry[0])]
+        found.append((rank, title, str(first), str(second), rows))
+    return [
+        PairPage(title, plots.plot_displacement(rows, *names), distance_map(comparison.folder, *names))
+        for _, title, *names, rows in sorted(found, key=lambda entry: -entry[0])[:MOST_PAIRS]
+    ]
 
 
 def _target_page(target: TargetResult) -> TargetPage:
@@ -183,7 +188,7 @@ def _target_page(target: TargetResult) -> TargetPage:
         comparison=ComparisonPage(
             matrices=tables.heat_tables(comparison),
             differences=differences(target),
-            pairs=_pair_pages(comparison)[:MOST_PAIRS],
+            pairs=_pair_pages(comparison),
             n_pairs=len(comparison.record.get("pairs", [])),
         )
         if comparison is not None

@@ -51,7 +51,7 @@ class Table:
     marked: int = -1
 
 
-def _numeric(value: Any, digits: int | None = None) -> Cell:
+def numeric(value: Any, digits: int | None = None) -> Cell:
     """A number with its digits, words as they are, a dash where there is nothing."""
     if isinstance(value, str):
         return Cell(value or None, value)
@@ -79,7 +79,7 @@ def dumbbell(unguided: float | None, best: float | None) -> Markup | None:
 def _samples(result: ClassResult) -> Cell:
     """How many samples were drawn, and how many of them were finished where that is fewer."""
     if result.n_samples is None or result.n_finished == result.n_samples:
-        return _numeric(result.n_samples, 0)
+        return numeric(result.n_samples, 0)
     return Cell(f"{result.n_finished} of {result.n_samples}", result.n_samples)
 
 
@@ -118,7 +118,7 @@ def overview_table(run: Run, rows: list[Row]) -> Table:
     for row in rows:
         result = results.get((row["target"], row["class"]))
         best, unguided = row["cc_mask"], row["unguided_cc_mask"]
-        confidence = _numeric(row["confidence"], 2)
+        confidence = numeric(row["confidence"], 2)
         if row["confidence"] is None and row["status"] == MODELLED:
             confidence = Cell("no confidence head", "")
         cells = [
@@ -126,22 +126,22 @@ def overview_table(run: Run, rows: list[Row]) -> Table:
             Cell(row["class"], row["class"], result.anchor if result else None),
             Cell(dumbbell(unguided, best), "" if best is None else best),
             _warnings(result, row["n_warnings"]),
-            _numeric(best, 3),
-            _numeric(unguided, 3),
+            numeric(best, 3),
+            numeric(unguided, 3),
             _samples(result) if result else Cell(None, ""),
-            _numeric(row["clashes"], 0),
+            numeric(row["clashes"], 0),
             confidence,
         ]
         if has_reference:
             cells += [
-                _numeric(row["best_ca_rmsd_angstrom"], 2),
-                _numeric(row["unguided_ca_rmsd_angstrom"], 2),
+                numeric(row["best_ca_rmsd_angstrom"], 2),
+                numeric(row["unguided_ca_rmsd_angstrom"], 2),
             ]
         if has_population:
             share = row["population"]
             cells.append(Cell(None, "") if share is None else Cell(f"{100 * share:.1f} %", share))
         if has_verdict:
-            cells.append(_numeric(row["verdict"] or (FAILED if row["status"] == FAILED else None)))
+            cells.append(numeric(row["verdict"] or (FAILED if row["status"] == FAILED else None)))
         drawn.append(cells)
     return Table(heads, drawn, sortable=len(drawn) > 1)
 
@@ -170,7 +170,7 @@ def ranking_table(scores: pd.DataFrame, best: int) -> Table:
     wanted = [name for name in scores.columns if name in RANKING_HEADS or name not in BY_NAME]
     shown = [name for name in wanted if scores[name].replace("", np.nan).notna().any()]
     known = {name: RANKING_HEADS.get(name, (Head(name), None)) for name in shown}
-    rows = [[_numeric(row[name], known[name][1]) for name in shown] for row in scores.to_dict(orient="records")]
+    rows = [[numeric(row[name], known[name][1]) for name in shown] for row in scores.to_dict(orient="records")]
     marked = np.flatnonzero(scores["sample"].to_numpy() == best)
     heads = [head for head, _ in known.values()]
     return Table(heads, rows, sortable=len(rows) > 1, marked=int(marked[0]) if len(marked) else -1)
@@ -183,8 +183,8 @@ def score_table(models: dict[str, Any] | None) -> Table | None:
     rows = [
         [
             Cell(score.title, score.title),
-            _numeric(values[score.name], score.digits),
-            _numeric(unguided.get(score.name), score.digits),
+            numeric(values[score.name], score.digits),
+            numeric(unguided.get(score.name), score.digits),
             Cell(score.unit or None, ""),
             Cell(score.better or None, ""),
             Cell(score.meaning, ""),
@@ -209,10 +209,10 @@ def stopped_table(samples: dict[str, Any] | None) -> Table | None:
     ]
     rows = [
         [
-            _numeric(entry["sample"], 0),
-            _numeric(entry["step"], 0),
-            _numeric(entry["fit"], 3),
-            _numeric(entry["least_kept"], 3),
+            numeric(entry["sample"], 0),
+            numeric(entry["step"], 0),
+            numeric(entry["fit"], 3),
+            numeric(entry["least_kept"], 3),
         ]
         for entry in stopped
     ]
