@@ -7,7 +7,8 @@ model against every map: a model is put where the other class's model is, and it
 Whether two classes show one conformation is told by how much of their models' difference both maps show, against
 the maps' noise (half maps, else the residual).
 
-Writes rmsd.csv, tm_score.csv, cross_fit.csv, displacement.csv, moving_parts.csv and comparison.json.
+Writes rmsd.csv, tm_score.csv, cross_fit.csv, displacement.csv, moving_parts.csv, comparison.json and
+open_in_chimerax.cxc.
 
 \b
 Example:
@@ -23,6 +24,7 @@ import click
 
 from classfold.comparison_output import ClassModel, compare, write_comparison
 from classfold.errors import run_stage
+from classfold.handoff_comparison import write_comparison_handoff
 from classfold.structure import Topology
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -42,6 +44,7 @@ def main(sequence: Path, maps: tuple[Path, ...], models: tuple[Path, ...], outpu
     topology = Topology.read(sequence)
     comparison = compare(topology, ClassModel.read_all(topology, maps, models))
     write_comparison(output, topology, comparison)
+    write_comparison_handoff(output, topology, maps, models)
     names = ", ".join(comparison.names)
     click.echo(f"{topology.target}: {len(comparison.names)} classes compared ({names})")
     for pair in comparison.pairs:

@@ -7,7 +7,8 @@ makes one score of them; models.json states it. The same correlation per residue
 B-factor column. The docked, unguided model is measured beside them. With --reference, a known structure in
 the frame of the map, RMSDs are taken as the models stand, without superposition.
 
-Writes model.cif (the best), samples/sample_001.cif ..., scores.csv, residues.csv and models.json.
+Writes model.cif (the best), samples/sample_001.cif ..., scores.csv, residues.csv, models.json, and for other
+programs map.mrc, open_in_chimerax.cxc, open_in_coot.py, open_in_pymol.pml and phenix_real_space_refine.eff.
 
 \b
 Example:

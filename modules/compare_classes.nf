@@ -19,6 +19,6 @@ process COMPARE_CLASSES {
     stub:
     """
     mkdir ${target}.comparison; cd ${target}.comparison
-    touch rmsd.csv tm_score.csv cross_fit.csv displacement.csv moving_parts.csv comparison.json
+    touch rmsd.csv tm_score.csv cross_fit.csv displacement.csv moving_parts.csv comparison.json open_in_chimerax.cxc
     """
 }

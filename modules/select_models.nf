@@ -19,6 +19,6 @@ process SELECT_MODELS {
     stub:
     """
     mkdir -p ${target}.${class_name}.models/samples; cd ${target}.${class_name}.models
-    touch model.cif samples/sample_001.cif scores.csv residues.csv models.json
+    touch model.cif map.mrc samples/sample_001.cif scores.csv residues.csv models.json
     """
 }
