@@ -5,15 +5,17 @@ process SELECT_MODELS {
 
     input:
     val fingerprint
-    tuple val(target), val(class_name), path(map), path(docking), path(samples), path(reference, stageAs: 'reference/*'), path(sequence)
+    tuple val(target), val(class_name), path(map), path(docking), path(samples), path(reference, stageAs: 'reference/*'),
+        val(names), path(others, stageAs: 'others/?/*'), path(sequence)
 
     output:
     tuple val(target), val(class_name), path("${target}.${class_name}.models"), emit: models
 
     script:
+    def compared = [names, [others].flatten()].transpose().collect { name, path -> "--compare $name=$path" }.join(' ')
     """
     select_models.py --sequence $sequence --map $map --docking $docking --samples $samples \\
-        ${reference ? "--reference $reference" : ''} --output ${target}.${class_name}.models
+        ${reference ? "--reference $reference" : ''} $compared --output ${target}.${class_name}.models
     """
 
     stub:
