@@ -38,6 +38,8 @@ STYLES = ("report.css", "glance.css", "viewer.css", "print.css")
 MOST_OPEN_CLASSES = 3
 # Pairs of classes whose displacement is drawn, those that differ most; of all of them there are numbers.
 MOST_PAIRS = 10
+FILES = ("model.cif", "samples/", "scores.csv", "open_in_chimerax.cxc")
+"""Of a class, that the page names."""
 # A longer table of stopped samples is closed.
 MOST_OPEN_ROWS = 12
 
@@ -127,7 +129,7 @@ def _class_page(target: TargetResult, result: ClassResult) -> ClassPage:
         anchor=result.anchor,
         brief=_brief(result),
         warnings=result.warnings,
-        files=[f"{stem}/{name}" for name in ("model.cif", "samples/", "scores.csv", "open_in_chimerax.cxc")] if result.models else [],
+        files=[f"{stem}/{name}" for name in FILES] if result.models else [],
         model_sentences=sentences.model_sentences(result),
         map_sentences=map_sentences(result),
         docking_sentences=sentences.docking_sentences(result),
