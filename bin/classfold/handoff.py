@@ -59,7 +59,8 @@ import coot
 
 def folder_of_this_script():
     # Coot 0.9 sets no __file__, and what it runs with exec() has no name of a file.
-    sought = [globals().get("__file__"), inspect.getfile(inspect.currentframe())] + sys.argv
+    sought = [globals().get("__file__"), inspect.getfile(inspect.currentframe())]
+    sought += getattr(sys, "argv", [])
     for path in sought:
         folder = os.path.dirname(os.path.abspath(path)) if path else ""
         if folder and os.path.isfile(os.path.join(folder, "{map}")):

@@ -57,7 +57,7 @@ def chimerax(
         if name in poses:
             lines += [placed(poses[name], map_id, model_id), f"hide #{map_id} models"]
     for identifier, morph in enumerate(morphs, start=2 * len(contours) + 1):
-        lines += [f"# to play it: show #{identifier} models; coordset #{identifier}"]
+        lines += [f"# to play it: show #{identifier} models, then coordset #{identifier}"]
         lines += [*open_model(identifier, morph, " coordsets true"), f"hide #{identifier} models"]
     return "\n".join([*lines, "lighting soft", "view"]) + "\n"
 

@@ -153,6 +153,11 @@ def test_coot_told_its_script_on_the_command_line_finds_the_folder(handed_over, 
     assert stub.calls[0] == ("read_pdb", str(handed_over / MODEL_FILE))
 
 
+def test_scripts_are_plain_ascii_as_older_programs_ask(handed_over):
+    scripts = [path for path in handed_over.iterdir() if path.suffix in (".cxc", ".py", ".pml", ".eff")]
+    assert len(scripts) == 4 and all(path.read_text().isascii() for path in scripts)
+
+
 SPEC, COLOUR, NUMBER = r"#\d+", r"#[0-9a-f]{6}", r"-?\d+(?:\.\d+)?(?:e-?\d+)?"
 MATRIX = rf"{SPEC}(?:,{NUMBER}){{12}}"
 COMMANDS = (
