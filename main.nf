@@ -17,6 +17,7 @@ def help_or_refuse(declared) {
     def problems = declared.problems(params)
     def input = params.input instanceof CharSequence ? file(params.input, glob: false) : null
     if (input && !input.exists()) problems << "--input is '${params.input}': there is no such file (${input})."
+    if (params.compare instanceof CharSequence) problems += new OtherModels(params.compare).problems()
     if (problems) {
         System.err.println "ClassFold did not start:\n  ${problems.join('\n  ')}\nThe option --help lists the parameters."
         exit 2

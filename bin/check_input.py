@@ -20,6 +20,7 @@ from pathlib import Path
 import click
 
 from classfold.errors import InputError, run_stage
+from classfold.given_models import FILE, OF_FOLDER, GivenModel, given_model_problems
 from classfold.input_check import Check, check_rows
 from classfold.records import write_json
 from classfold.samplesheet import read_rows
@@ -30,19 +31,23 @@ PACKAGES = ("boltz", "torch", "numpy", "gemmi", "scikit-learn", "biotite")
 FILE_COLUMNS = ("map", "sequence", "half_map_1", "half_map_2", "mask", "msa", "initial_model")
 
 
-def read_staged(path: Path) -> tuple[Check, str]:
-    """The files that the pipeline staged, and the weights folder as the user wrote it."""
+def read_staged(path: Path) -> tuple[Check, str, list[GivenModel]]:
+    """The files that the pipeline staged, the weights folder as the user wrote it, and the models of --compare."""
     check, weights = Check(files={}), ""
+    models: list[GivenModel] = []
     with path.open(newline="") as stream:
         for line in csv.DictReader(stream):
             place = (int(line["row"]), line["column"])
             if line["column"] == "weights":
                 weights = line["cell"]
                 continue
+            if line["column"] in (FILE, OF_FOLDER):
+                models.append(GivenModel(line["cell"], Path(line["staged"]), line["column"]))
+                continue
             check.sought[place] = line["path"]
             if line["staged"]:
                 check.files[place] = Path(line["staged"])
-    return check, weights
+    return check, weights, models
 
 
 def look_beside(sheet: Path) -> Check:
@@ -130,10 +135,10 @@ def main(
     problems = parameter_problems(samples, replicates, steps, schedule, seed, prior)
     given, rows, warnings = "", [], []
     try:
-        check, given = read_staged(staged) if staged else (look_beside(sheet), "")
+        check, given, models = read_staged(staged) if staged else (look_beside(sheet), "", [])
         check.allow_msa_server = use_msa_server
         rows = check_rows(read_rows(sheet), check)
-        problems, warnings = problems + check.problems, check.warnings
+        problems, warnings = problems + check.problems + given_model_problems(models, rows), check.warnings
     except InputError as error:
         problems += str(error).splitlines()
     problems += weights_problems(weights, given)

@@ -11,7 +11,7 @@ Of each pair of classes (of more than ten pairs, of those that follow one anothe
 interpolated, and the differences of all distances between residues are written.
 
 Writes rmsd.csv, tm_score.csv, cross_fit.csv, displacement.csv, moving_parts.csv, morph_A_B.cif,
-distance_difference_A_B.csv and comparison.json.
+distance_difference_A_B.csv, comparison.json and open_in_chimerax.cxc.
 
 \b
 Example:
@@ -29,6 +29,7 @@ from classfold.class_comparison import compare
 from classfold.class_models import ClassModel
 from classfold.comparison_output import write_comparison
 from classfold.errors import run_stage
+from classfold.handoff_comparison import write_comparison_handoff
 from classfold.structure import Topology
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -48,6 +49,7 @@ def main(sequence: Path, maps: tuple[Path, ...], models: tuple[Path, ...], outpu
     topology = Topology.read(sequence)
     comparison = compare(topology, ClassModel.read_all(topology, maps, models))
     write_comparison(output, topology, comparison)
+    write_comparison_handoff(output, topology, maps, models)
     names = ", ".join(comparison.names)
     click.echo(f"{topology.target}: {len(comparison.names)} classes compared ({names})")
     for pair in comparison.pairs:

@@ -7,7 +7,10 @@ makes one score of them; models.json states it. The same correlation per residue
 B-factor column. The docked, unguided model is measured beside them. With --reference, a known structure in
 the frame of the map, RMSDs are taken as the models stand, without superposition.
 
-Writes model.cif (the best), samples/sample_001.cif ..., scores.csv, residues.csv and models.json.
+Writes model.cif (the best), samples/sample_001.cif ..., scores.csv, residues.csv, models.json, and for other
+programs map.mrc, open_in_chimerax.cxc, open_in_coot.py, open_in_pymol.pml and phenix_real_space_refine.eff. With
+--compare, models that others made, in the frame of the map, get the same scores, as does the best model on the
+residues that they have: others.csv and others.json.
 
 \b
 Example:
@@ -24,6 +27,7 @@ import click
 from classfold.class_input import ClassInput
 from classfold.errors import run_stage
 from classfold.model_output import write_models
+from classfold.other_models import write_others
 from classfold.selection import select
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -37,13 +41,28 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option(
     "--reference", type=click.Path(path_type=Path), help="Known structure in the map (mmCIF or PDB)."
 )
+@click.option(
+    "--compare",
+    "others",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="Somebody else's model in the map (mmCIF or PDB); once for each.",
+)
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 def main(
-    sequence: Path, map_folder: Path, docking: Path, samples: Path, reference: Path | None, output: Path
+    sequence: Path,
+    map_folder: Path,
+    docking: Path,
+    samples: Path,
+    reference: Path | None,
+    others: tuple[str, ...],
+    output: Path,
 ) -> None:
     """Read, score, write."""
+    named = [(name, Path(file)) for name, file in (other.split("=", 1) for other in others)]
     given = ClassInput.read(sequence, map_folder, docking, samples, reference)
     selection = select(given)
+    write_others(output, given, selection, named)
     write_models(output, given, selection)
     best = selection.scored[selection.best]
     click.echo(

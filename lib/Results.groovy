@@ -10,7 +10,9 @@ import nextflow.file.FileHelper
 
 class Results {
 
-    private static final List<String> KEPT = ['cif', 'csv', 'json', 'png']
+    private static final List<String> KEPT = ['cif', 'csv', 'json', 'png', 'cxc', 'py', 'pml', 'eff']
+    private static final String MAP = 'map.mrc'
+    private static final String OF_SOME_RUNS = /model_\d+\.cif|others\.(csv|json)/
     private static final List<String> SHOWN = ['target', 'class', 'population', 'n_samples', 'n_finished', 'cc_mask', 'unguided_cc_mask', 'clashes', 'confidence',
         'best_ca_rmsd_angstrom', 'unguided_ca_rmsd_angstrom', 'gpu_minutes', 'compute_minutes', 'n_warnings']
 
@@ -22,18 +24,26 @@ class Results {
     }
 
     /**
-     * Copy what people read of a stage's folder (no arrays) to its place in the results. publishDir cannot do that: it
-     * takes folders as a whole, and several stages share the folder of a class.
+     * Copy what people read of a stage's folder (no arrays, one map of a class) to its place in the results. publishDir
+     * cannot do that: it takes folders as a whole, and several stages share the folder of a class.
      */
     static void publish(Path folder, Path outdir) {
         def place = outdir.resolve(place(folder.name))
         def samples = place.resolve('samples')
-        // An earlier run with more samples must not leave its models among those of this one.
-        if (folder.name.endsWith('.models') && samples.exists()) samples.deleteDir()
+        // An earlier run with more models must not leave them among those of this one.
+        if (folder.name.endsWith('.models') && place.exists()) {
+            if (samples.exists()) samples.deleteDir()
+            Files.list(place).withCloseable { it.toList() }.findAll { it.name ==~ OF_SOME_RUNS }.each { Files.delete(it) }
+        }
         Files.walk(folder).withCloseable { it.toList() }.each { Path source ->
-            if (!(source.extension in KEPT) || !Files.isRegularFile(source)) return
+            if (!kept(folder, source) || !Files.isRegularFile(source)) return
             copy(source, place.resolve(folder.relativize(source).toString() - ~'^unguided/'))
         }
+    }
+
+    /** A class's map is handed over beside its models; the same in map/ and the half maps stay in the work folder. */
+    private static boolean kept(Path folder, Path source) {
+        source.extension in KEPT || (folder.name.endsWith('.models') && source.name == MAP)
     }
 
     static void copy(Path source, Path target) {

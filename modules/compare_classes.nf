@@ -21,6 +21,6 @@ process COMPARE_CLASSES {
     def files = pairs.collect { "morph_${it}.cif distance_difference_${it}.csv" }.join(' ')
     """
     mkdir ${target}.comparison; cd ${target}.comparison
-    touch rmsd.csv tm_score.csv cross_fit.csv displacement.csv moving_parts.csv comparison.json $files
+    touch rmsd.csv tm_score.csv cross_fit.csv displacement.csv moving_parts.csv comparison.json open_in_chimerax.cxc $files
     """
 }

@@ -5,20 +5,22 @@ process SELECT_MODELS {
 
     input:
     val fingerprint
-    tuple val(target), val(class_name), path(map), path(docking), path(samples), path(reference, stageAs: 'reference/*'), path(sequence)
+    tuple val(target), val(class_name), path(map), path(docking), path(samples), path(reference, stageAs: 'reference/*'),
+        val(names), path(others, stageAs: 'others/?/*'), path(sequence)
 
     output:
     tuple val(target), val(class_name), path("${target}.${class_name}.models"), emit: models
 
     script:
+    def compared = [names, [others].flatten()].transpose().collect { name, path -> "--compare $name=$path" }.join(' ')
     """
     select_models.py --sequence $sequence --map $map --docking $docking --samples $samples \\
-        ${reference ? "--reference $reference" : ''} --output ${target}.${class_name}.models
+        ${reference ? "--reference $reference" : ''} $compared --output ${target}.${class_name}.models
     """
 
     stub:
     """
     mkdir -p ${target}.${class_name}.models/samples; cd ${target}.${class_name}.models
-    touch model.cif samples/sample_001.cif scores.csv residues.csv models.json
+    touch model.cif map.mrc samples/sample_001.cif scores.csv residues.csv models.json
     """
 }

@@ -24,7 +24,9 @@ workflow CLASSFOLD {
     cells = sheet.cells()
     given = params.weights ? file(params.weights, glob: false) : null
     if (given) cells << [row: 0, column: 'weights', cell: params.weights, path: given, found: given.isDirectory()]
-    found = cells.findAll { it.found && it.row }.collect { it.path }.unique()
+    others = new OtherModels(params.compare)
+    cells += others.cells()
+    found = cells.findAll { it.found && it.column != 'weights' }.collect { it.path }.unique()
     staged = Results.keep(workflow.workDir, 'staged.csv', [['row', 'column', 'cell', 'path', 'staged']]
         .plus(cells.collect { [it.row, it.column, it.cell, it.path?.toUriString() - ~'^file://', staged_name(it, found)] })
         .collect { Samplesheet.csv(it) }.join())
@@ -81,8 +83,10 @@ workflow CLASSFOLD {
 
     SELECT_MODELS(code,
         maps.join(dockings, by: [0, 1]).join(samples, by: [0, 1])
-            .map { target, name, map, docking, sample -> [target, name, map, docking, sample, known_structure(target, name)] }
-            .combine(sequences, by: 0))                       // [adk, open, adk.open.map, adk.open.docking, adk.open.samples, [], adk.sequence]
+            .map { target, name, map, docking, sample ->
+                def compared = others.of(target, name)        // [[angelo, models/adk.open.cif]]
+                [target, name, map, docking, sample, known_structure(target, name), compared*.get(0), compared*.get(1)] }
+            .combine(sequences, by: 0))                       // [adk, open, adk.open.map, adk.open.docking, adk.open.samples, [], [], [], adk.sequence]
     models = SELECT_MODELS.out.models                         // [adk, open, adk.open.models]
 
     COMPARE_CLASSES(code, by_target(maps.join(models, by: [0, 1]), sizes).combine(sequences, by: 0))

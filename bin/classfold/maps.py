@@ -19,6 +19,8 @@ from classfold.mrc_format import read_header, read_mrc, write_mrc
 
 VOXEL_SIZE_LIMITS_ANGSTROM = (0.1, 20.0)
 ANGLE_TOLERANCE_DEGREES = 0.1
+WHOLE_TOLERANCE_ANGSTROM = 1e-3
+"""How far an origin may lie from a whole number of voxels: what cctbx allows, and far below what a map shows."""
 CUBIC_TOLERANCE = 1e-4
 """Relative; over a box of 500 voxels it amounts to a twentieth of a voxel."""
 
@@ -143,6 +145,27 @@ def read_canonical(path: Path) -> DensityMap:
 def write_map(path: Path, density_map: DensityMap) -> None:
     """Write a canonical map: float32, axes 1/2/3, NSTART 0, frame in ORIGIN."""
     write_mrc(path, density_map.density, density_map.voxel_size_angstrom, density_map.origin_angstrom)
+
+
+def whole_voxels(density_map: DensityMap) -> np.ndarray:
+    """The origin in voxels, xyz, rounded, shape (3,)."""
+    return np.rint(density_map.origin_angstrom / density_map.voxel_size_angstrom).astype(np.int64)
+
+
+def write_map_by_voxels(path: Path, density_map: DensityMap) -> None:
+    """Write a map whose origin is a whole number of voxels: the frame in NSTART, ORIGIN 0.
+
+    Programs of crystallographers (Coot, gemmi) read NSTART alone; ChimeraX, PyMOL and cctbx read it where ORIGIN is 0.
+
+    Raises
+    ------
+    ValueError
+        If the origin lies between voxels.
+    """
+    start, voxel = whole_voxels(density_map), density_map.voxel_size_angstrom
+    if np.abs(start * voxel - density_map.origin_angstrom).max() > WHOLE_TOLERANCE_ANGSTROM:
+        raise ValueError(f"the origin {density_map.origin_angstrom} Å is no whole number of voxels of {voxel} Å")
+    write_mrc(path, density_map.density, voxel, np.zeros(3), start.tolist())
 
 
 def _file_axes(header: np.void, path: Path) -> tuple[int, int, int]:

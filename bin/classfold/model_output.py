@@ -11,6 +11,7 @@ import numpy as np
 
 from classfold.class_input import ClassInput
 from classfold.half_map_validation import CURVES_FILE
+from classfold.handoff import write_handoff
 from classfold.mmcif_methods import GuidingMap
 from classfold.ranking import RANKING_RULE
 from classfold.records import write_json
@@ -23,7 +24,7 @@ from classfold.support import Support
 
 
 def write_models(folder: Path, given: ClassInput, selection: Selection) -> None:
-    """Write ``samples/*.cif``, ``model.cif`` and its rivals, ``scores.csv``, ``residues.csv`` and ``models.json``."""
+    """Write ``samples/*.cif``, ``model.cif`` and its rivals, the tables, what opens them, and the record."""
     (folder / "samples").mkdir(parents=True, exist_ok=True)
     # An older record beside newer models would make a broken run look complete.
     (folder / "models.json").unlink(missing_ok=True)
@@ -46,6 +47,8 @@ def write_models(folder: Path, given: ClassInput, selection: Selection) -> None:
     n_written = len(read_model(folder / "model.cif").coordinates)
     if n_written != given.topology.n_atoms:
         raise RuntimeError(f"model.cif holds {n_written} of {given.topology.n_atoms} atoms")
+    title = f"{given.target}, class {given.class_name}"
+    write_handoff(folder, title, given.density, given.threshold, given.resolution_angstrom)
     write_json(models_record(given, selection), folder / "models.json")
 
 

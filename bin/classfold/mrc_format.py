@@ -10,6 +10,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple
 
@@ -132,9 +133,13 @@ def _layout(header: np.void, path: Path) -> tuple[tuple[int, int, int], np.dtype
 
 
 def write_mrc(
-    path: Path, density_zyx: np.ndarray, voxel_size_angstrom: float, origin_angstrom: np.ndarray
+    path: Path,
+    density_zyx: np.ndarray,
+    voxel_size_angstrom: float,
+    origin_angstrom: np.ndarray,
+    start_voxels: Sequence[int] = (0, 0, 0),
 ) -> None:
-    """Write float32 voxels with columns, rows, sections = x, y, z and the frame in ORIGIN.
+    """Write float32 voxels with columns, rows, sections = x, y, z and the frame in ORIGIN or NSTART.
 
     No time stamp is written, so that the same map is the same file.
 
@@ -145,6 +150,8 @@ def write_mrc(
         Edge of the cubic voxels.
     origin_angstrom : ndarray, shape (3,)
         xyz of the centre of voxel [0, 0, 0].
+    start_voxels : sequence of int, length 3
+        The same as NSTART, xyz in voxels; all zero unless ``origin_angstrom`` is.
     """
     data = np.ascontiguousarray(density_zyx, np.dtype("<f4"))
     header = np.zeros((), HEADER_DTYPE)
@@ -152,6 +159,7 @@ def write_mrc(
         header["n" + axis] = header["m" + axis] = size
         header["cella"][axis] = size * voxel_size_angstrom
         header["origin"][axis] = origin_angstrom["xyz".index(axis)]
+        header[f"n{axis}start"] = start_voxels["xyz".index(axis)]
     for angle in ("alpha", "beta", "gamma"):
         header["cellb"][angle] = 90
     header["mapc"], header["mapr"], header["maps"] = 1, 2, 3

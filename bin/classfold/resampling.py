@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy import fft
+from scipy.ndimage import fourier_shift
 
-from classfold.maps import DensityMap, SourceMap
+from classfold.maps import WHOLE_TOLERANCE_ANGSTROM, DensityMap, SourceMap, whole_voxels
 
 FINEST_VOXEL_ANGSTROM = 1.0
 VOXELS_PER_RESOLUTION = 3.0
@@ -99,6 +101,21 @@ def interpolation_matrix(n_source: int, step: float) -> np.ndarray:
     weights = (height[:, None] * np.cos(target)).T @ np.cos(measured)
     weights += (height[:, None] * np.sin(target)).T @ np.sin(measured)
     return weights.astype(np.float32)
+
+
+def on_whole_voxels(density_map: DensityMap) -> DensityMap:
+    """The map itself, or interpolated half a voxel away at most, so that its origin is a whole number of voxels.
+
+    A shift of the phases, exact for a band-limited map; the box is taken as periodic, so what differs between two
+    of its faces, solvent noise, rings within some voxels of them.
+    """
+    step, start = density_map.voxel_size_angstrom, whole_voxels(density_map)
+    shift = density_map.origin_angstrom - start * step
+    if np.abs(shift).max() <= WHOLE_TOLERANCE_ANGSTROM:
+        return density_map
+    moved = fourier_shift(fft.rfftn(density_map.density), shift[::-1] / step, n=density_map.density.shape[2])
+    density = fft.irfftn(moved, s=density_map.density.shape).astype(np.float32)
+    return DensityMap(density, step, start * step)
 
 
 class CropBox(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from biotite.sequence import Alphabet, GeneralSequence
 from biotite.sequence.align import SubstitutionMatrix, align_optimal
@@ -12,9 +14,9 @@ from classfold.topology import POLYMERS, ChainRecord, Topology, residue_index
 __all__ = ["ChainRecord", "Model", "Topology", "match_atoms", "read_model", "residue_index", "write_model"]
 
 # Share of equal residues from which a chain is matched by residue number; below it sequences are aligned.
-_SAME_CHAIN = 0.9
+SAME_CHAIN = 0.9
 # Aligned chains are taken for the same molecule from this identity on (of the shorter chain's residues).
-_SAME_SEQUENCE = 0.5
+SAME_SEQUENCE = 0.5
 _MATCH, _MISMATCH, _GAP = 5, -4, (-10, -1)
 
 Residue = tuple[str, int]  # chain, number
@@ -32,23 +34,28 @@ def _by_number(ours: Residues, theirs: Residues) -> dict[int, int]:
     common = [(number, name) for number, name in ours if number in names]
     same = sum(names[number] == name for number, name in common)
     covered = min(len(ours), len(names))
-    if len(names) < len(theirs) or same < _SAME_CHAIN * max(len(common), 1) or 2 * len(common) < covered:
+    if len(names) < len(theirs) or same < SAME_CHAIN * max(len(common), 1) or 2 * len(common) < covered:
         return {}
     return {number: number for number, _ in common}
 
 
-def _by_sequence(ours: Residues, theirs: Residues) -> dict[int, int]:
-    """Residue numbers of ours to theirs by aligning the residues' names, with free ends."""
-    alphabet = Alphabet(sorted({name for _, name in ours + theirs}))
+def align_names(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int, int]]:
+    """Places of residues that an alignment of their names, with free ends, puts upon each other."""
+    alphabet = Alphabet(sorted({*ours, *theirs}))
     size = len(alphabet)
     scores = np.full((size, size), _MISMATCH, dtype=np.int32)
     np.fill_diagonal(scores, _MATCH)
-    first, second = (GeneralSequence(alphabet, [name for _, name in r]) for r in (ours, theirs))
+    first, second = (GeneralSequence(alphabet, names) for names in (ours, theirs))
     matrix = SubstitutionMatrix(alphabet, alphabet, scores)
     trace = align_optimal(first, second, matrix, _GAP, terminal_penalty=False, max_number=1)[0].trace
-    pairs = [(int(a), int(b)) for a, b in trace if a >= 0 and b >= 0]
+    return [(int(a), int(b)) for a, b in trace if a >= 0 and b >= 0]
+
+
+def _by_sequence(ours: Residues, theirs: Residues) -> dict[int, int]:
+    """Residue numbers of ours to theirs by aligning the residues' names."""
+    pairs = align_names([name for _, name in ours], [name for _, name in theirs])
     same = sum(ours[a][1] == theirs[b][1] for a, b in pairs)
-    if same < _SAME_SEQUENCE * min(len(ours), len(theirs)):
+    if same < SAME_SEQUENCE * min(len(ours), len(theirs)):
         return {}
     return {ours[a][0]: theirs[b][0] for a, b in pairs}
 

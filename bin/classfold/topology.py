@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -135,6 +135,13 @@ class Topology:
     def residue_starts(self) -> np.ndarray:
         """(n_residues,) index of the first atom of each residue that has atoms."""
         return np.unique(self.residue_index, return_index=True)[1]
+
+    def part(self, atoms: np.ndarray) -> Topology:
+        """The same molecule with some of its atoms, ascending indices (n,); full sequences are kept."""
+        present = set(self.chain[atoms].tolist())
+        chains = tuple(chain for chain in self.chains if chain.name in present)
+        names = ("chain", "residue_number", "residue_name", "atom_name", "element", "charge", "token_index")
+        return replace(self, chains=chains, **{name: getattr(self, name)[atoms] for name in names})
 
     def ca_indices(self) -> np.ndarray:
         """(n_representative,) indices of representative atoms: CA of proteins, C1' of nucleic acids."""

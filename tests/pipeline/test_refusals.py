@@ -47,6 +47,24 @@ def test_every_wrong_parameter_is_named(new_run):
         assert sentence in said
 
 
+def test_models_of_others_are_named_and_found(new_run):
+    run = new_run()
+    (run.folder / "empty").mkdir()
+    (run.folder / "model.cif").write_text("")
+    given = "model.cif,a;b=model.cif,af=gone.cif,angelo=empty/,me=model.cif,me=model.cif"
+    done = run.start("-profile", "test", "--compare", given)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0 and started(said) == set()
+    for sentence in (
+        "--compare: 'model.cif' has no name that is allowed: write name=model.cif or name=folder",
+        "--compare: 'a;b=model.cif' has no name that is allowed",
+        f"--compare: af=gone.cif: there is no such file or folder ({run.folder}/gone.cif).",
+        "--compare: angelo=empty: the folder holds no model",
+        "--compare: the name 'me' is there twice",
+    ):
+        assert sentence in said
+
+
 def test_without_a_samplesheet_it_says_so(new_run):
     for options, sentence in (((), "--input is missing"), (("--input", "none.csv"), "there is no such file")):
         done = new_run().start(*options)

@@ -18,6 +18,11 @@ CLASS_FILES = (
     "scores.csv",
     "residues.csv",
     "models.json",
+    "map.mrc",
+    "open_in_chimerax.cxc",
+    "open_in_coot.py",
+    "open_in_pymol.pml",
+    "phenix_real_space_refine.eff",
     "losses.csv",
     "samples.json",
     "samples/sample_001.cif",
@@ -39,6 +44,7 @@ TARGET_FILES = (
     "comparison/morph_closed_open.cif",
     "comparison/distance_difference_closed_open.csv",
     "comparison/comparison.json",
+    "comparison/open_in_chimerax.cxc",
     "sequence/target.json",
     "unguided/embedding.json",
     "unguided/model_001.cif",
@@ -63,7 +69,10 @@ def test_every_promised_file_is_there(finished):
     assert [
         file for file in wanted if not (results / file).is_file() or not (results / file).stat().st_size
     ] == []
-    assert not list(results.rglob("*.safetensors")) and not list(results.rglob("*.mrc"))
+    assert not list(results.rglob("*.safetensors"))
+    assert {path.relative_to(results).as_posix() for path in results.rglob("*.mrc")} == {
+        f"adk/{name}/map.mrc" for name in ("closed", "open")
+    }
 
 
 def test_models_are_whole_molecules(finished):

@@ -293,3 +293,49 @@ def test_the_script_exits_with_2_and_sentences_on_stderr(folder):
     assert done.returncode == 2
     assert "row 2, column target: the name '<script>' is not allowed" in done.stderr
     assert "Traceback" not in done.stderr and not (folder / "checked.json").exists()
+
+
+MODEL = (
+    "ATOM      1  N   MET A   1      11.000  12.000  13.000  1.00 20.00           N\n"
+    "ATOM      2  CA  MET A   1      12.400  12.000  13.000  1.00 20.00           C\nEND\n"
+)
+
+
+def with_models(folder: Path, *models: tuple[str, str, str]) -> tuple[str, ...]:
+    """Options for two classes and models of others: (column, cell, file)."""
+    lines = [["row", "column", "cell", "path", "staged"]]
+    for row, cells in ((2, CLOSED), (3, OPEN)):
+        lines += [[row, name, cells[name], folder / cells[name], folder / cells[name]] for name in ("map", "sequence")]
+    lines += [[0, column, cell, f"/data/{cell}", folder / file] for column, cell, file in models]
+    with (folder / "staged.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows(lines)
+    return "--staged", str(folder / "staged.csv")
+
+
+def test_models_of_others_are_opened(folder):
+    (folder / "adk.open.pdb").write_text(MODEL)
+    (folder / "ranked_0.pdb").write_text("no model, and named after no class")
+    options = with_models(
+        folder,
+        ("compare", "af=a/adk.open.pdb", "adk.open.pdb"),
+        ("compare_folder", "angelo=b/adk.open.pdb", "adk.open.pdb"),
+        ("compare_folder", "angelo=b/ranked_0.pdb", "ranked_0.pdb"),
+    )
+    result = run(folder, CLOSED, OPEN, options=options)
+    assert result.exit_code == 0, result.exception
+
+
+def test_models_of_others_that_cannot_be_read_are_told_with_all_the_rest(folder):
+    (folder / "open.cif").write_text("nothing of the kind")
+    (folder / "ranked_0.pdb").write_text(MODEL)
+    options = with_models(
+        folder,
+        ("compare", "af=a/open.cif", "open.cif"),
+        ("compare_folder", "angelo=b/open.cif", "open.cif"),
+        ("compare_folder", "rocket=c/ranked_0.pdb", "ranked_0.pdb"),
+    )
+    said = refusal(folder, CLOSED, {**OPEN, "resolution": "400"}, options=options)
+    assert "4 problems" in said and "400 Å is outside" in said
+    assert "--compare af=a/open.cif: open.cif cannot be read as an mmCIF or PDB model" in said
+    assert "--compare angelo=b/open.cif: open.cif cannot be read" in said
+    assert "--compare rocket=c: no file in it is named after a class of the samplesheet" in said

@@ -151,6 +151,17 @@ def test_models_carry_fit_and_confidence_and_the_sampled_coordinates(result, sam
     assert first.b_iso == pytest.approx(fit[0], abs=0.011)
 
 
+def test_the_models_come_with_their_map_and_what_opens_both(result, folders):
+    given, handed = (read_canonical(folder / "map.mrc") for folder in (folders / "adk.open.map", result))
+    # The origin of this map lies between voxels.
+    assert np.abs(handed.origin_angstrom - given.origin_angstrom).max() <= given.voxel_size_angstrom / 2
+    assert np.allclose(handed.origin_angstrom % handed.voxel_size_angstrom, 0)
+    threshold = json.loads((folders / "adk.open.map/map.json").read_text())["threshold"]
+    for name in ("open_in_chimerax.cxc", "open_in_coot.py", "open_in_pymol.pml"):
+        assert f"{threshold:.6g}" in (result / name).read_text()
+    assert "resolution = 5\n" in (result / "phenix_real_space_refine.eff").read_text()
+
+
 def _table(block, prefix):
     table = block.find_mmcif_category(prefix)
     tags = [tag.removeprefix(prefix) for tag in table.tags]

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from write_report import main
 
 from classfold.errors import InputError
+from classfold.other_models import SCORE_NAMES
 from classfold.report.summary_schema import summary_schema
 from tests.report_fixture import Case, build
 
@@ -63,6 +64,21 @@ def two_classes(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("two") / "stages"
     build(folder, Case(n_samples=2))
     return folder
+
+
+def test_models_of_others_have_their_part_in_the_class_that_they_were_given_for(two_classes, tmp_path):
+    folder = tmp_path / "stages"
+    shutil.copytree(two_classes, folder)
+    row = {"name": HOSTILE, "coverage": 0.5, "residues_matched": 107, "residues_of_target": 214}
+    scores = {f"{prefix}{name}": 0.625 for name in SCORE_NAMES for prefix in ("", "ours_")}
+    row |= scores | {"ca_rmsd_angstrom": 1.5, "superposed_ca_rmsd_angstrom": None}
+    models = [row | {"name": "ClassFold"}, row]
+    record = {"models": models, "sentences": ["One of them fits."], "warnings": ["Not all."]}
+    (folder / "adk.open.models/others.json").write_text(json.dumps(record))
+    text = report(folder, tmp_path)
+    assert text.count("Who fits best") == 1 and text.count("One of them fits.") == 1
+    assert text.index('id="class.adk.open"') < text.index("Who fits best") and "0.625 (0.625)" in text
+    assert HOSTILE not in text and "others: Not all." in text
 
 
 def test_two_classes(two_classes, tmp_path):

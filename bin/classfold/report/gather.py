@@ -16,6 +16,7 @@ import pandas as pd
 
 from classfold.errors import InputError
 from classfold.half_map_validation import CURVES_FILE
+from classfold.other_models import OTHERS_JSON
 from classfold.records import read_json
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
@@ -48,6 +49,8 @@ class ClassResult:
     residues: pd.DataFrame | None = None
     validation: pd.DataFrame | None = None
     """FSC of a model that half map 1 guided with both half maps."""
+    others: dict[str, Any] | None = None
+    """Models that others made, beside ours."""
     population: float | None = None
     """Share of the particles, 0 to 1, as the samplesheet says."""
 
@@ -92,7 +95,7 @@ class ClassResult:
                 found.append(f"{stage}: no result: this stage did not finish for this class")
             else:
                 found += [f"{stage}: {text}" for text in record.get("warnings", [])]
-        return found
+        return found + [f"others: {text}" for text in (self.others or {}).get("warnings", [])]
 
 
 @dataclass(frozen=True)
@@ -238,6 +241,7 @@ def _read_class(folder: Path, target: str, name: str) -> ClassResult | None:
         scores=read_table(stage["models"] / "scores.csv") if models else None,
         residues=read_table(stage["models"] / "residues.csv") if models else None,
         validation=read_table(stage["models"] / CURVES_FILE) if models else None,
+        others=_record(stage["models"], OTHERS_JSON) if models else None,
     )
 
 

@@ -23,6 +23,7 @@ from classfold.report.glance import glance, verdict_sentence
 from classfold.report.half_maps import plot_validation, support_sentences, validation_sentences
 from classfold.report.loss_plot import plot_losses
 from classfold.report.map_sentences import map_sentences
+from classfold.report.others import Others, others
 from classfold.report.sampling_sentences import sampling_sentences
 from classfold.report.sharpness import plot_spectra, sharpness_sentences
 from classfold.report.summary import COLUMNS, Row
@@ -38,6 +39,8 @@ STYLES = ("report.css", "glance.css", "viewer.css", "print.css")
 MOST_OPEN_CLASSES = 3
 # Pairs of classes whose displacement is drawn, those that differ most; of all of them there are numbers.
 MOST_PAIRS = 10
+FILES = ("model.cif", "samples/", "scores.csv", "open_in_chimerax.cxc")
+"""Of a class, that the page names."""
 # A longer table of stopped samples is closed.
 MOST_OPEN_ROWS = 12
 
@@ -60,6 +63,7 @@ class ClassPage:
     fsc_plot: Markup | None
     ranking: Table | None
     scores: Table | None
+    others: Others | None
     fit_plots: list[tuple[str, Markup]]
     support_sentences: list[str]
     validation_sentences: list[str]
@@ -127,7 +131,7 @@ def _class_page(target: TargetResult, result: ClassResult) -> ClassPage:
         anchor=result.anchor,
         brief=_brief(result),
         warnings=result.warnings,
-        files=[f"{stem}/{name}" for name in ("model.cif", "samples/", "scores.csv")] if result.models else [],
+        files=[f"{stem}/{name}" for name in FILES] if result.models else [],
         model_sentences=sentences.model_sentences(result),
         map_sentences=map_sentences(result),
         docking_sentences=sentences.docking_sentences(result),
@@ -137,6 +141,7 @@ def _class_page(target: TargetResult, result: ClassResult) -> ClassPage:
         fsc_plot=plot_fsc(result.fsc, result.map) if result.fsc is not None and len(result.fsc) > 1 else None,
         ranking=tables.ranking_table(scores, best) if scores is not None and len(scores) else None,
         scores=tables.score_table(result.models),
+        others=others(result.others),
         fit_plots=plots.plot_fit(residues) if residues is not None and len(residues) else [],
         support_sentences=support_sentences(residues),
         validation_sentences=validation_sentences(result.models),
