@@ -1,4 +1,7 @@
-"""Words of the user's are words: no file name, folder or parameter is ever read by a shell; no secret reaches a log."""
+"""Words of the user's are words: no file name, folder or parameter is ever read by a shell; no secret reaches a log.
+
+The run computes in a folder of the node's own (`process.scratch`), as clusters with slow shared disks are set up.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,9 @@ def hostile(new_run):
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_SECRET_ACCESS_KEY", "WANDB_API_KEY", "REGISTRY_TOKEN"):
             patch.setenv(name, SECRET)
-        return run, run.start("-profile", "test", "--input", "sheet.csv", *QUICK, "--outdir", "res'ults `touch pwned`")
+        (run.folder / "site.config").write_text("process.scratch = true\n")
+        options = ("-profile", "test", "-c", "site.config", "--input", "sheet.csv", *QUICK)
+        return run, run.start(*options, "--outdir", "res'ults `touch pwned`")
 
 
 def test_names_that_a_shell_would_act_on_are_only_names(hostile) -> None:
