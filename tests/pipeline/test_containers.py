@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.pipeline.container_user import UserRun, user_home
+from tests.slurm_cluster import Cluster, missing_programs
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "containers/Dockerfile").read_text()
@@ -102,6 +103,23 @@ def test_a_folder_of_the_image_serves_charliecloud(in_podman: UserRun, finished)
     for name in ("closed", "open"):
         found = in_podman.model("adk", name, results="charliecloud")
         assert np.abs(found - finished.model("adk", name)).max() <= SAME_ANGSTROM
+
+
+@pytest.mark.slurm
+def test_slurm_starts_the_containers(image: str, new_run, finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    if absent := ", ".join(missing_programs()):
+        pytest.skip(f"{absent} missing: `sudo apt-get install slurm-wlm munge` mends it")
+    run = new_run()
+    (run.folder / "quick.config").write_text("executor { pollInterval = '1s'; queueStatInterval = '2s' }\n")
+    with Cluster() as cluster:
+        monkeypatch.setenv("SLURM_CONF", str(cluster.configuration))
+        run.succeed("-profile", "test,slurm,podman", "--container", image, "-c", "quick.config")
+        jobs = cluster.jobs()
+    assert len(jobs) == len(run.trace()) == 12
+    assert {job.gres for job in jobs if re.search("EMBED_SEQUENCE|SAMPLE_GUIDED", job.name)} == {"gres:gpu:1"}
+    assert {job.gres for job in jobs if not re.search("EMBED_SEQUENCE|SAMPLE_GUIDED", job.name)} == {None}
+    for name in ("closed", "open"):
+        assert np.abs(run.model("adk", name) - finished.model("adk", name)).max() <= SAME_ANGSTROM
 
 
 @pytest.mark.parametrize("engine", ["podman", "docker"])
