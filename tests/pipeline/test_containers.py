@@ -173,7 +173,7 @@ def test_another_image_is_another_task(user: UserRun) -> None:
     [("docker", "--gpus"), ("podman", "--device nvidia.com/gpu="), ("singularity", " --nv "), ("apptainer", " --nv ")],
 )
 def test_only_the_gpu_label_is_given_a_gpu(user: UserRun, engine: str, option: str) -> None:
-    """By the commands that Nextflow writes; Singularity and Apptainer are stood in for."""
+    """By the commands that Nextflow writes; Singularity and Apptainer are stood in for by Podman."""
     work = user.folder / f"work-{engine}"
     container = IMAGE
     if engine in {"singularity", "apptainer"}:
@@ -188,12 +188,19 @@ def test_only_the_gpu_label_is_given_a_gpu(user: UserRun, engine: str, option: s
 
 
 def stand_in(user: UserRun, engine: str) -> str:
-    """A program of this name that runs what it is given outside any container; the path of an image for it."""
+    """A program of this name that has Podman run what it is given; the path of an image for it."""
     image = user.folder / "image.sif"
     image.touch()
     program = user.folder.parent / "programs" / engine
     program.parent.mkdir(exist_ok=True)
-    program.write_text(f'#!/bin/bash\nuntil [ "$1" = {image} ]; do shift; done\nshift\nexec "$@"\n')
+    home, socket = user.folder.parent, user.variables.get("CONTAINER_HOST")
+    podman = f"podman --url {socket}" if socket else "podman"
+    # The engine's environment begins anew; it takes over what is named so.
+    folder = f"NXF_TASK_WORKDIR=${engine.upper()}ENV_NXF_TASK_WORKDIR"
+    program.write_text(
+        f"#!/bin/bash\nuntil [ $1 = {image} ]; do shift; done\nshift\n"
+        f'exec {podman} run --rm -i -v {home}:{home} -u $(id -u):$(id -g) -e "{folder}" {IMAGE} "$@"\n'
+    )
     program.chmod(0o755)
     if str(program.parent) not in user.variables.get("PATH", ""):
         user.variables["PATH"] = f"{program.parent}:{user.environment()['PATH']}"
