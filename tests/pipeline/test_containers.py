@@ -161,9 +161,9 @@ def test_memory_that_is_exceeded_is_granted_again(user: UserRun) -> None:
 def test_another_image_is_another_task(user: UserRun) -> None:
     """-resume keeps nothing that another image made."""
     subprocess.run(["podman", "tag", IMAGE, IMAGE + "-other"], check=True)
-    options = ("-profile", "test,podman", "-stub-run", "-resume", "--outdir", "images", "--container")
+    options = ("-profile", "test,podman", "-stub-run", "-resume", "--outdir", "images", "-work-dir", "work-images")
     for tag, expected in ((IMAGE, {"COMPLETED"}), (IMAGE, {"CACHED"}), (IMAGE + "-other", {"COMPLETED"})):
-        user.succeed(*options, tag)
+        user.succeed(*options, "--container", tag)
         assert {line["status"] for line in user.trace("images")} == expected
     subprocess.run(["podman", "untag", IMAGE + "-other"], check=True)
 
