@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.pipeline.container_user import UserRun, user_home
+from tests.slurm_cluster import Cluster, missing_programs
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "containers/Dockerfile").read_text()
@@ -104,6 +105,23 @@ def test_a_folder_of_the_image_serves_charliecloud(in_podman: UserRun, finished)
         assert np.abs(found - finished.model("adk", name)).max() <= SAME_ANGSTROM
 
 
+@pytest.mark.slurm
+def test_slurm_starts_the_containers(image: str, new_run, finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    if absent := ", ".join(missing_programs()):
+        pytest.skip(f"{absent} missing: `sudo apt-get install slurm-wlm munge` mends it")
+    run = new_run()
+    (run.folder / "quick.config").write_text("executor { pollInterval = '1s'; queueStatInterval = '2s' }\n")
+    with Cluster() as cluster:
+        monkeypatch.setenv("SLURM_CONF", str(cluster.configuration))
+        run.succeed("-profile", "test,slurm,podman", "--container", image, "-c", "quick.config")
+        jobs = cluster.jobs()
+    assert len(jobs) == len(run.trace()) == 12
+    assert {job.gres for job in jobs if re.search("EMBED_SEQUENCE|SAMPLE_GUIDED", job.name)} == {"gres:gpu:1"}
+    assert {job.gres for job in jobs if not re.search("EMBED_SEQUENCE|SAMPLE_GUIDED", job.name)} == {None}
+    for name in ("closed", "open"):
+        assert np.abs(run.model("adk", name) - finished.model("adk", name)).max() <= SAME_ANGSTROM
+
+
 @pytest.mark.parametrize("engine", ["podman", "docker"])
 def test_tasks_are_confined(user: UserRun, engine: str) -> None:
     """What a task is and may do, as it finds out itself; stubs, for none of it depends on what is computed."""
@@ -143,9 +161,9 @@ def test_memory_that_is_exceeded_is_granted_again(user: UserRun) -> None:
 def test_another_image_is_another_task(user: UserRun) -> None:
     """-resume keeps nothing that another image made."""
     subprocess.run(["podman", "tag", IMAGE, IMAGE + "-other"], check=True)
-    options = ("-profile", "test,podman", "-stub-run", "-resume", "--outdir", "images", "--container")
+    options = ("-profile", "test,podman", "-stub-run", "-resume", "--outdir", "images", "-work-dir", "work-images")
     for tag, expected in ((IMAGE, {"COMPLETED"}), (IMAGE, {"CACHED"}), (IMAGE + "-other", {"COMPLETED"})):
-        user.succeed(*options, tag)
+        user.succeed(*options, "--container", tag)
         assert {line["status"] for line in user.trace("images")} == expected
     subprocess.run(["podman", "untag", IMAGE + "-other"], check=True)
 
@@ -155,7 +173,7 @@ def test_another_image_is_another_task(user: UserRun) -> None:
     [("docker", "--gpus"), ("podman", "--device nvidia.com/gpu="), ("singularity", " --nv "), ("apptainer", " --nv ")],
 )
 def test_only_the_gpu_label_is_given_a_gpu(user: UserRun, engine: str, option: str) -> None:
-    """By the commands that Nextflow writes; Singularity and Apptainer are stood in for."""
+    """By the commands that Nextflow writes; Singularity and Apptainer are stood in for by Podman."""
     work = user.folder / f"work-{engine}"
     container = IMAGE
     if engine in {"singularity", "apptainer"}:
@@ -170,12 +188,19 @@ def test_only_the_gpu_label_is_given_a_gpu(user: UserRun, engine: str, option: s
 
 
 def stand_in(user: UserRun, engine: str) -> str:
-    """A program of this name that runs what it is given outside any container; the path of an image for it."""
+    """A program of this name that has Podman run what it is given; the path of an image for it."""
     image = user.folder / "image.sif"
     image.touch()
     program = user.folder.parent / "programs" / engine
     program.parent.mkdir(exist_ok=True)
-    program.write_text(f'#!/bin/bash\nuntil [ "$1" = {image} ]; do shift; done\nshift\nexec "$@"\n')
+    home, socket = user.folder.parent, user.variables.get("CONTAINER_HOST")
+    podman = f"podman --url {socket}" if socket else "podman"
+    # The engine's environment begins anew; it takes over what is named so.
+    folder = f"NXF_TASK_WORKDIR=${engine.upper()}ENV_NXF_TASK_WORKDIR"
+    program.write_text(
+        f"#!/bin/bash\nuntil [ $1 = {image} ]; do shift; done\nshift\n"
+        f'exec {podman} run --rm -i -v {home}:{home} -u $(id -u):$(id -g) -e "{folder}" {IMAGE} "$@"\n'
+    )
     program.chmod(0o755)
     if str(program.parent) not in user.variables.get("PATH", ""):
         user.variables["PATH"] = f"{program.parent}:{user.environment()['PATH']}"

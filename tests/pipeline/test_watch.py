@@ -71,7 +71,7 @@ def test_what_fails_says_why_and_is_not_run_again_by_itself(project: Path) -> No
     (project / "Class3D/job012/run_it025_class002.mrc").unlink()
     done = watch(project, *STUBS)
     assert done.returncode == 1
-    assert re.search(r"job012 failed: import_classes: .*run_it025_class002\.mrc", done.stdout)
+    assert re.search(r"job012 failed: class002: its map run_it025_class002\.mrc was not found", done.stdout)
     assert record(project, "job012")["exit_code"] == 2
     again = watch(project, *STUBS)
     assert (again.returncode, again.stdout) == (0, "")
@@ -119,10 +119,10 @@ def test_cryosparc_jobs_are_known_by_their_document(tmp_path: Path) -> None:
 
 
 def recipe(mark: str) -> str:
-    """An indented block of docs/facility.md, named by its first line."""
-    blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", (ROOT / "docs/facility.md").read_text(), re.M)
-    (found,) = [block for block in blocks if mark in block.lstrip("\n").splitlines()[0]]
-    return re.sub(r"^ {4}", "", found, flags=re.M).strip() + "\n"
+    """An indented block of docs/facility.md without empty lines, named by its first line."""
+    blocks = re.findall(r"(?:^    .*\n)+", (ROOT / "docs/facility.md").read_text(), re.M)
+    (found,) = [block for block in blocks if mark in block.splitlines()[0]]
+    return re.sub(r"^ {4}", "", found, flags=re.M)
 
 
 def test_the_crontab_line_runs_what_is_due(project: Path) -> None:
