@@ -25,8 +25,8 @@ from classfold.pose_scores import DETAIL_RESOLUTION_ANGSTROM
 LEAST_LEAD = 1.0
 """Standard errors; wrong molecules and noise have reached 0.70 at most, right ones at 4 and 6 Å 1.37 at least."""
 PARTIAL_FIT_SCORE = 0.65
-"""Adenylate kinase of the map's conformation reaches 0.85 and more, half-way to it 0.59 to 0.71, the wrong one 0.56 at
-most; dockings more than 2 Å and 10 degrees off had 0.45 to 0.59 (``./classfold bench dock``)."""
+"""Adenylate kinase of the map's conformation reaches 0.85 and more, half-way to it 0.65 to 0.81 at 6 Å, the wrong one
+0.56 at most; dockings more than 2 Å and 10 degrees off had 0.45 to 0.64 (``./classfold bench dock``)."""
 AMBIGUOUS_MARGIN = 0.05
 """Poses whose correlation is less than this share below the best one's count as equally good."""
 
