@@ -26,6 +26,7 @@ from classfold.report.sampling_sentences import sampling_sentences
 from classfold.report.sharpness import plot_spectra, sharpness_sentences
 from classfold.report.summary import COLUMNS, Row
 from classfold.report.tables import Matrix, Table
+from classfold.report.verdict import VerdictPart, verdict_part
 from classfold.report.views import View
 
 FOLDER = Path(__file__).parent
@@ -50,6 +51,7 @@ class ClassPage:
     brief: str
     warnings: list[str]
     files: list[str]
+    verdict: VerdictPart
     model_sentences: list[str]
     map_sentences: list[str]
     docking_sentences: list[str]
@@ -126,6 +128,7 @@ def _class_page(target: TargetResult, result: ClassResult) -> ClassPage:
         brief=_brief(result),
         warnings=result.warnings,
         files=[f"{stem}/{name}" for name in ("model.cif", "samples/", "scores.csv")] if result.models else [],
+        verdict=verdict_part(result),
         model_sentences=sentences.model_sentences(result),
         map_sentences=map_sentences(result),
         docking_sentences=sentences.docking_sentences(result),
@@ -253,7 +256,8 @@ def render(run: Run, rows: list[Row]) -> str:
         lstrip_blocks=True,
     )
     parts = environment.get_template("parts.html.j2").module
-    environment.globals.update({name: getattr(parts, name) for name in ("table", "warnings", "heat", "viewer", "card")})
+    macros = ("table", "warnings", "heat", "viewer", "card", "chip")
+    environment.globals.update({name: getattr(parts, name) for name in macros})
     return environment.get_template("template.html.j2").render(
         page=_page(run, rows),
         policy=policy,

@@ -96,9 +96,11 @@ def overview_table(run: Run, rows: list[Row]) -> Table:
     results = {(result.target, result.name): result for result in run.classes}
     has_reference = any(row["best_ca_rmsd_angstrom"] is not None for row in rows)
     has_population = any(row["population"] is not None for row in rows)
+    has_verdict = any(row["verdict"] is not None or row["status"] == FAILED for row in rows)
     heads = [
         Head("Target", numeric=False),
         Head("Class", numeric=False),
+        *([Head("Verdict", numeric=False, explained="verdict")] if has_verdict else []),
         Head("Fit to the map", numeric=False, explained="cc-mask"),
         Head("Warnings"),
         Head("CC_mask", explained="cc-mask"),
@@ -111,9 +113,6 @@ def overview_table(run: Run, rows: list[Row]) -> Table:
         heads += [Head("RMSD to known, Å", explained="rmsd"), Head("RMSD unguided, Å", explained="rmsd")]
     if has_population:
         heads.append(Head("Particles", explained="population"))
-    has_verdict = any(row["verdict"] is not None or row["status"] == FAILED for row in rows)
-    if has_verdict:
-        heads.append(Head("Verdict", numeric=False))
     drawn = []
     for row in rows:
         result = results.get((row["target"], row["class"]))
@@ -124,6 +123,7 @@ def overview_table(run: Run, rows: list[Row]) -> Table:
         cells = [
             Cell(row["target"], row["target"], f"target.{row['target']}" if result else None),
             Cell(row["class"], row["class"], result.anchor if result else None),
+            *([_numeric(row["verdict"] or (FAILED if row["status"] == FAILED else None))] if has_verdict else []),
             Cell(dumbbell(unguided, best), "" if best is None else best),
             _warnings(result, row["n_warnings"]),
             _numeric(best, 3),
@@ -140,8 +140,6 @@ def overview_table(run: Run, rows: list[Row]) -> Table:
         if has_population:
             share = row["population"]
             cells.append(Cell(None, "") if share is None else Cell(f"{100 * share:.1f} %", share))
-        if has_verdict:
-            cells.append(_numeric(row["verdict"] or (FAILED if row["status"] == FAILED else None)))
         drawn.append(cells)
     return Table(heads, drawn, sortable=len(drawn) > 1)
 

@@ -175,7 +175,7 @@
     });
   }
   // Drawn when it is first seen; on a touch screen only when asked for, for its canvas would catch the scrolling finger.
-  if (views.length && matchMedia("(pointer: fine)").matches) {
+  if (views.length && !matchMedia("(pointer: coarse)").matches) {
     const seen = new IntersectionObserver((entries) => {
       for (const { isIntersecting, target } of entries) {
         if (!isIntersecting) continue;
