@@ -18,8 +18,19 @@ from classfold.structure import Topology, write_model
 from tests.report_stages import fit
 
 SHOWN_SHARE, ERROR_ANGSTROM = 0.9, 0.12
+SAME_ANGSTROM, UNDECIDED_ANGSTROM = 1.2, 1.5
+"""Models that are no farther apart are told to be the same, or undecided."""
 N_FRAMES = 9
 MOST_MORPHS = 3
+
+
+def _shown(rms: float) -> Shown:
+    """What the maps show of models that lie so many Å apart."""
+    if rms < SAME_ANGSTROM:
+        return Shown(0.05, ERROR_ANGSTROM / 2, rms)
+    if rms < UNDECIDED_ANGSTROM:
+        return Shown(0.3 * rms, 3 * ERROR_ANGSTROM, rms)
+    return Shown(SHOWN_SHARE * rms, ERROR_ANGSTROM, rms)
 
 
 def _pair(topology: Topology, names: tuple[str, str], models: tuple[np.ndarray, np.ndarray]) -> Pair:
@@ -32,7 +43,7 @@ def _pair(topology: Topology, names: tuple[str, str], models: tuple[np.ndarray, 
     seen = tuple(
         Shown(SHOWN_SHARE * parts.rms(body), ERROR_ANGSTROM, parts.rms(body)) for body in range(1, 1 + parts.n_parts)
     )
-    judged = judge_pair(names, Shown(SHOWN_SHARE * rms, ERROR_ANGSTROM, rms), [])
+    judged = judge_pair(names, _shown(rms), [])
     values = ca_rmsd(second, first), tm_score(second, first), float(moved.max())
     return Pair(*names, *values, judged, parts, seen)
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from classfold.report.gather import ClassResult
 from classfold.report.glance import VERDICTS, Chip
-from classfold.report.svg import number
 from classfold.report.tables import Cell, Head, Table
-from classfold.verdict import CRITERIA, Criterion
+from classfold.verdict import CRITERIA, Criterion, Decision
 
-COMPARED = {"higher": "≥", "lower": "≤"}
+COMPARED = {"higher": ("≥", "<"), "lower": ("≤", ">")}
+"""What accepts a value, and what rejects it."""
+SEVERITY = (Decision.REJECT, Decision.INSPECT, Decision.ACCEPT)
 MOST_SAMPLES = 12
 
 
@@ -39,7 +40,7 @@ def verdict_part(result: ClassResult) -> VerdictPart:
 
 
 def evidence_table(evidence: dict[str, Any]) -> Table:
-    """One row per criterion: its value, what it takes to be accepted, what rejects, and how the value is judged."""
+    """One row per criterion, what was missed first: the value, what accepts, what rejects, how the value is judged."""
     heads = [
         Head("Criterion", numeric=False),
         Head("This model"),
@@ -48,20 +49,26 @@ def evidence_table(evidence: dict[str, Any]) -> Table:
         Head("Judged", numeric=False),
         Head("A miss speaks of", numeric=False),
     ]
-    return Table(heads, [_evidence_row(criterion, evidence.get(criterion.name)) for criterion in CRITERIA], False)
+    judged = [(criterion, evidence.get(criterion.name)) for criterion in CRITERIA]
+    judged.sort(key=lambda pair: SEVERITY.index(pair[0].judge(pair[1])))
+    return Table(heads, [_evidence_row(*pair) for pair in judged], sortable=False)
 
 
 def _evidence_row(criterion: Criterion, value: float | None) -> list[Cell]:
-    compared, other = COMPARED[criterion.better], {"higher": "<", "lower": ">"}[criterion.better]
+    accepts, rejects = COMPARED[criterion.better]
     chip = VERDICTS[str(criterion.judge(value))]
     return [
         Cell(criterion.title),
-        Cell(None if value is None else number(float(value))),
-        Cell(f"{compared} {criterion.accept:g}"),
-        Cell(None if criterion.reject is None else f"{other} {criterion.reject:g}"),
+        Cell(None if value is None else _limit(value)),
+        Cell(f"{accepts} {_limit(criterion.accept)}"),
+        Cell(None if criterion.reject is None else f"{rejects} {_limit(criterion.reject)}"),
         Cell("not measured" if value is None else f"{chip.symbol} {chip.word}"),
         Cell(criterion.why.replace("`", "")),
     ]
+
+
+def _limit(value: float) -> str:
+    return f"{value:.3g}".replace("-", "−")
 
 
 def clusters_table(clusters: list[dict[str, Any]]) -> Table | None:
@@ -74,7 +81,8 @@ def clusters_table(clusters: list[dict[str, Any]]) -> Table | None:
         Head("CC_mask", explained="cc-mask"),
         Head("Verdict", numeric=False, explained="verdict"),
         Head("File", numeric=False),
-        Head("Samples", numeric=False),
+        Head("Samples"),
+        Head("Which", numeric=False),
     ]
     rows = []
     for place, cluster in enumerate(clusters, start=1):
@@ -86,13 +94,13 @@ def clusters_table(clusters: list[dict[str, Any]]) -> Table | None:
                 Cell(f"{cluster['cc_mask']:.3f}"),
                 Cell(f"{chip.symbol} {chip.word}" if chip else None),
                 Cell(cluster["file"]),
-                Cell(_samples_in_words(cluster["samples"])),
+                Cell(str(len(cluster["samples"]))),
+                Cell(_named(cluster["samples"])),
             ]
         )
     return Table(heads, rows, sortable=False)
 
 
-def _samples_in_words(samples: list[int]) -> str:
-    """How many they are and which, the best first."""
-    named = ", ".join(map(str, samples[:MOST_SAMPLES]))
-    return f"{len(samples)}: {named}" + (" …" if len(samples) > MOST_SAMPLES else "")
+def _named(samples: list[int]) -> str:
+    """The best of them, by their numbers."""
+    return ", ".join(map(str, samples[:MOST_SAMPLES])) + (" …" if len(samples) > MOST_SAMPLES else "")
