@@ -7,21 +7,23 @@ from pathlib import Path
 
 import gemmi
 import numpy as np
+import torch
 
-from classfold.comparison import ca_rmsd, displacement, robust_superposition, tm_score
+from classfold.comparison import ca_rmsd, robust_superposition, tm_score
 from classfold.comparison_output import Comparison, Pair, write_comparison
 from classfold.difference_verdict import Shown, judge_pair
 from classfold.main_motion import main_motion
 from classfold.maps import DensityMap
 from classfold.moving_parts import find_moving_parts
 from classfold.structure import Topology, write_model
+from classfold.superposition import apply_pose, superpose
 from tests.report_stages import fit
 
 SHOWN_SHARE, ERROR_ANGSTROM = 0.9, 0.12
 SAME_ANGSTROM, UNDECIDED_ANGSTROM = 1.2, 1.5
 """Models that are no farther apart are told to be the same, or undecided."""
-N_FRAMES = 9
-MOST_MORPHS = 3
+N_FRAMES = 5
+MOST_MORPHS = 2
 
 
 def _shown(rms: float) -> Shown:
@@ -37,14 +39,13 @@ def _pair(topology: Topology, names: tuple[str, str], models: tuple[np.ndarray, 
     """Two classes whose maps show most of what differs between their models."""
     ca = topology.ca_indices()
     first, second = (model[ca] for model in models)
-    moved = displacement(second, first)
-    rms = float(np.sqrt(np.square(moved).mean()))
     parts = find_moving_parts(first, second, topology.chain[ca])
+    rms = float(np.sqrt(np.square(parts.displacement).mean()))
     seen = tuple(
         Shown(SHOWN_SHARE * parts.rms(body), ERROR_ANGSTROM, parts.rms(body)) for body in range(1, 1 + parts.n_parts)
     )
     judged = judge_pair(names, _shown(rms), [])
-    values = ca_rmsd(second, first), tm_score(second, first), float(moved.max())
+    values = ca_rmsd(second, first), tm_score(second, first), float(parts.displacement.max())
     return Pair(*names, *values, judged, parts, seen)
 
 
@@ -72,9 +73,10 @@ def write_comparison_stage(
         tm[i, j] = tm[j, i] = pair.tm_score
     for i, model in enumerate(best):
         for j, class_map in enumerate(maps):
-            placed = robust_superposition(model[ca], best[j][ca], 2.0).apply(model)
+            pose = superpose(torch.from_numpy(model[ca]), torch.from_numpy(best[j][ca]))
+            placed = apply_pose(*pose, torch.from_numpy(model)).numpy()
             cross[i, j] = fit(placed, topology, class_map)[0]
-    moved = tuple(displacement(best[j][ca], best[i][ca]) for i, j in combinations(range(n), 2))
+    moved = tuple(pair.parts.displacement for pair in pairs)
     motion = main_motion([model[ca] for model in best])
     write_comparison(folder, topology, Comparison(names, tuple(pairs), rmsd, tm, cross, moved, ca, motion, ()))
     for i in range(min(n - 1, MOST_MORPHS)):

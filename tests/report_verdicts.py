@@ -79,9 +79,7 @@ def validate(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Record and curves for a model (n_atoms, 3) in halves of its map, each with noise of its own."""
     noise = np.random.default_rng(5).normal(0, class_map.density.std(), (2, *class_map.density.shape))
-    first, second = (
-        replace(class_map, density=(class_map.density + each).astype(np.float32)) for each in noise
-    )
+    first, second = (replace(class_map, density=(class_map.density + each).astype(np.float32)) for each in noise)
     fitted = judge_halves(model, topology.atomic_numbers, HalfMaps(first, second), resolution_angstrom)
     found = Validation(guided=fitted, whole=fitted)
     return found.record(), found.curves()

@@ -104,9 +104,11 @@ def test_tables_sort_and_plots_are_read_with_the_keyboard(pages, browser):
     check_quiet(browser)
 
 
-def test_hostile_words_are_only_words(pages, browser):
+def test_hostile_words_are_only_words(pages, browser, pictures):
     browser.open(pages["one"].as_uri())
+    browser.screenshot(pictures / "one_class_top.png")
     look(browser)
+    browser.screenshot(pictures / "one_class.png")
     assert browser.evaluate("window.hacked") is None
     assert HOSTILE in browser.evaluate("document.querySelector('.warnings').textContent")
     check_quiet(browser)
@@ -126,6 +128,7 @@ def test_ten_classes_fit_a_phone_and_open_when_asked(pages, browser, pictures):
     browser.wait_for("document.querySelector('.stage.drawn canvas')")
     assert browser.evaluate("document.querySelector('.view').dataset.shown") == "class10"
     assert browser.evaluate(COLOURS) > 20
+    browser.screenshot(pictures / "ten_classes_phone_3d.png")
     assert pages["ten"].stat().st_size < 15e6
     check_quiet(browser)
 
@@ -150,14 +153,16 @@ def test_a_morph_moves_and_its_legend_says_how_far(pages, browser, pictures):
     check_quiet(browser)
 
 
-def test_the_page_prints_whole(pages, browser):
+def test_the_page_prints_whole(pages, browser, pictures):
     browser.open(pages["ten"].as_uri())
+    browser.screenshot(pictures / "ten_classes_top.png")
     browser.evaluate("dispatchEvent(new Event('beforeprint'))")
     browser.send("Emulation.setEmulatedMedia", media="print")
     closed = "[...document.querySelectorAll('details.class')].filter((each) => !each.open).length"
     assert browser.evaluate(closed) == 0
     for hidden in ("nav", ".controls", ".view", ".show"):
         assert browser.evaluate(f"document.querySelector('{hidden}').getClientRects().length") == 0
+    browser.screenshot(pictures / "ten_classes_print.png")
     browser.evaluate("dispatchEvent(new Event('afterprint'))")
     assert browser.evaluate(closed) == 10
     assert len(browser.send("Page.printToPDF", printBackground=True)["data"]) > 100_000

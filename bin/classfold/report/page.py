@@ -38,6 +38,8 @@ STYLES = ("report.css", "glance.css", "viewer.css", "print.css")
 MOST_OPEN_CLASSES = 3
 # Pairs of classes whose displacement is drawn, those that differ most; of all of them there are numbers.
 MOST_PAIRS = 10
+# Matrices of more classes stand below each other.
+MOST_BESIDE = 4
 # A longer table of stopped samples is closed.
 MOST_OPEN_ROWS = 12
 
@@ -212,6 +214,7 @@ def _page(run: Run, rows: list[Row]) -> dict[str, Any]:
         "parameters": tables.parameter_table(run),
         "columns": [(column.name, column.meaning) for column in COLUMNS],
         "most_open_rows": MOST_OPEN_ROWS,
+        "most_beside": MOST_BESIDE,
         "weak_cc": plots.WEAK_CC,
         "version": __version__,
         "data": [block for target in targets for block in target.view.blocks(target.name)],

@@ -77,10 +77,12 @@
       if (!viewer) viewer = $3Dmol.createViewer(host, { backgroundColor: "white", antialias: true });
       viewer.resize();
     }
+    // The view stays when the class changes, but makes room for one that is laid over it.
+    const isJoined = loaded.overlay && !isNew && !shown.overlay;
     shown = loaded;
     offerColourings(formOf(view), loaded.main);
     draw();
-    if (isNew) lookAtAll();
+    if (isNew || isJoined) lookAtAll();
     view.querySelector(".stage").classList.add("drawn");
     view.dataset.shown = formOf(view).class.value;
     say(view, "");
