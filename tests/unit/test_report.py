@@ -14,8 +14,8 @@ import pytest
 from classfold.errors import InputError
 from classfold.maps import DensityMap
 from classfold.mmcif import Model
-from classfold.report.display_map import MAX_SIDE, display_map
-from classfold.report.display_models import mmcif_text
+from classfold.report.display_map import MAX_SIDE, MOST_VOXELS, display_map, display_side
+from classfold.report.display_models import mmcif_text, other_samples
 from classfold.report.fsc_plot import LEFT, RIGHT, WIDTH, plot_fsc
 from classfold.report.gather import ClassResult, Run, TargetResult, _natural, read_matrix, read_table
 from classfold.report.map_sentences import map_sentences
@@ -85,15 +85,18 @@ def test_short_mmcif_keeps_names_that_need_quotes():
         element=np.array(["O", "C", "N"]),
         name="model",
     )
-    whole, backbone = (
-        gemmi.cif.read_string(mmcif_text(model, model.coordinates, backbone_only=only))
-        .sole_block()
-        .find("_atom_site.", ["auth_atom_id", "auth_asym_id", "Cartn_z"])
-        for only in (False, True)
-    )
-    assert [row.str(0) for row in whole] == ["O5'", "C2", "N9"]
-    assert [row.str(0) for row in backbone] == ["O5'", "N9"]
-    assert [row[2] for row in whole] == ["3.00", "6.00", "9.00"]
+    text = mmcif_text(model, model.coordinates)
+    found = gemmi.cif.read_string(text).sole_block().find("_atom_site.", ["auth_atom_id", "auth_asym_id", "Cartn_z"])
+    assert [row.str(0) for row in found] == ["O5'", "N9"]
+    assert [row[2] for row in found] == ["3.00", "9.00"]
+
+
+def test_many_classes_and_large_molecules_leave_room_for_each_other():
+    assert [display_side(n) for n in (1, 2, 5)] == [MAX_SIDE] * 3
+    assert all(n * display_side(n) ** 3 <= MOST_VOXELS for n in (6, 10, 50))
+    assert [other_samples(*case) for case in ((2, 1655), (10, 1655), (10, 8_000), (10, 23_000))] == [3, 3, 2, 0]
+    shown = display_map(blob((90, 80, 70), 1.0, ORIGIN + 40, 15.0), threshold=0.3, most_voxels=display_side(10))
+    assert max(shown.levels.shape) <= display_side(10) < MAX_SIDE
 
 
 def test_tables_keep_names_as_they_are(tmp_path):

@@ -171,7 +171,8 @@ def _pair_pages(comparison: Comparison) -> list[PairPage]:
     return [page for _, page in sorted(found, key=lambda entry: -entry[0])]
 
 
-def _target_page(target: TargetResult) -> TargetPage:
+def _target_page(target: TargetResult, n_classes: int) -> TargetPage:
+    """A target on a page of so many classes of all targets."""
     record, comparison = target.record, target.comparison
     chains = record.get("chains", [])
     kinds = ", ".join(f"{chain['name']} ({chain['type']})" for chain in chains)
@@ -183,7 +184,7 @@ def _target_page(target: TargetResult) -> TargetPage:
             f"chains {kinds}."
         ),
         warnings=target.warnings,
-        view=views.target_view(target),
+        view=views.target_view(target, n_classes),
         classes=[_class_page(target, result) for result in target.classes],
         comparison=ComparisonPage(
             matrices=tables.heat_tables(comparison),
@@ -197,7 +198,7 @@ def _target_page(target: TargetResult) -> TargetPage:
 
 
 def _page(run: Run, rows: list[Row]) -> dict[str, Any]:
-    targets = [_target_page(target) for target in run.targets]
+    targets = [_target_page(target, len(run.classes)) for target in run.targets]
     groups = glance(run, {target.name: target.view for target in targets})
     return {
         "title": ", ".join(target.name for target in targets),

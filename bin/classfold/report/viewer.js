@@ -172,7 +172,7 @@
       const view = views.find((each) => each.dataset.source === `data.${button.dataset.view}`);
       formOf(view).class.value = button.dataset.class;
       formOf(view).class.dispatchEvent(new Event("change", { bubbles: true }));
-      view.scrollIntoView({ block: "center" });
+      view.querySelector(".stage").scrollIntoView({ block: "center" });
       formOf(view).class.focus({ preventScroll: true });
     });
   }
