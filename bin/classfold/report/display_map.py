@@ -101,7 +101,7 @@ def display_map(density_map: DensityMap, threshold: float, most_voxels: int = MA
     threshold : float
         Contour of the molecule in the map's units.
     most_voxels : int
-        A side.
+        A side; one that is drawn finer than it is may have more, for that compresses well.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def display_map(density_map: DensityMap, threshold: float, most_voxels: int = MA
         density = _bin(density, factor)
         start = start + (factor - 1) / 2
         voxel *= factor
-    elif voxel > COARSE_VOXEL_ANGSTROM and 2 * max(density.shape) - 1 <= most_voxels:
+    elif voxel > COARSE_VOXEL_ANGSTROM and 2 * max(density.shape) - 1 <= MAX_SIDE:
         density = ndimage.zoom(density, [(2 * side - 1) / side for side in density.shape], order=3)
         voxel /= 2
     origin = density_map.coordinates_of(start)
