@@ -1,7 +1,7 @@
 """A class map made small enough to look at in a browser: cropped, at most 96 voxels a side, 8 bits.
 
-Where many maps share a page each has fewer voxels. The surface of a display map may lie half a voxel off, no more; every
-number comes from the full map.
+Where many maps share a page each has fewer voxels. The surface of a display map may lie half a voxel off, no more;
+every number comes from the full map.
 """
 
 from __future__ import annotations
