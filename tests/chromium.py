@@ -6,11 +6,13 @@ import base64
 import json
 import os
 import select
+import shutil
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
+PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -22,8 +24,8 @@ FLAGS = (
     "--disable-component-update",
     "--no-first-run",
 )
-# Drawing without a GPU on a core that others use as well has taken minutes.
-PATIENCE_SECONDS = 900
+# Drawing without a GPU takes seconds; on a core that others use as well, much longer.
+PATIENCE_SECONDS = float(os.environ.get("BROWSER_PATIENCE_SECONDS", "120"))
 
 
 class Browser:

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 
 from classfold.maps import DensityMap
@@ -14,6 +13,7 @@ from classfold.records import write_json
 from classfold.sharpness import match_sharpness
 from classfold.structure import Topology, write_model
 from classfold.superposition import apply_pose, superpose
+from tests.report_comparison import write_comparison_stage
 from tests.report_sampling import write_sampling
 from tests.report_stages import (
     N_OPENING,
@@ -21,7 +21,6 @@ from tests.report_stages import (
     RESOLUTION,
     UNIT_ANGSTROM,
     Case,
-    fit,
     make_class_map,
     make_topology,
     write_map_stage,
@@ -82,37 +81,6 @@ def _write_class(
     return best, class_map
 
 
-def _write_comparison(
-    folder: Path, topology: Topology, names: tuple[str, ...], best: list[np.ndarray], maps: list[DensityMap]
-) -> None:
-    folder.mkdir()
-    n, ca = len(names), topology.ca_indices()
-    matrices = {name: np.zeros((n, n)) for name in ("rmsd", "tm_score", "cross_fit")}
-    pairs, moved_rows = [], []
-    for i in range(n):
-        for j in range(n):
-            rotation, translation = superpose(torch.from_numpy(best[i][ca]), torch.from_numpy(best[j][ca]))
-            moved = apply_pose(rotation, translation, torch.from_numpy(best[i])).numpy()
-            distance = np.linalg.norm(moved[ca] - best[j][ca], axis=1)
-            matrices["rmsd"][i, j] = np.sqrt((distance**2).mean())
-            matrices["tm_score"][i, j] = (1 / (1 + (distance / 5.3) ** 2)).mean()
-            matrices["cross_fit"][i, j] = fit(moved, topology, maps[j])[0]
-            if i < j:
-                pair = {"class_a": names[i], "class_b": names[j]}
-                values = {"ca_rmsd_angstrom": matrices["rmsd"][i, j], "tm_score": matrices["tm_score"][i, j]}
-                pairs.append(pair | values | {"max_displacement_angstrom": float(distance.max())})
-                numbers = topology.residue_number[ca]
-                rows = zip(numbers, distance, strict=True)
-                moved_rows += [(names[i], names[j], topology.chain[0], number, value) for number, value in rows]
-    for name, values in matrices.items():
-        table = pd.DataFrame(values, index=list(names), columns=list(names))
-        table.to_csv(folder / f"{name}.csv", index_label="class")
-    columns = ["class_a", "class_b", "chain", "residue_number", "displacement_angstrom"]
-    pd.DataFrame(moved_rows, columns=columns).to_csv(folder / "displacement.csv", index=False)
-    record = {"target": topology.target, "classes": list(names), "pairs": pairs, "warnings": []}
-    write_json(record, folder / "comparison.json")
-
-
 def build(folder: Path, case: Case | None = None) -> Path:
     """Write all stage folders of a run into ``folder`` and return the file of parameters beside them."""
     case = case or Case()
@@ -133,7 +101,7 @@ def build(folder: Path, case: Case | None = None) -> Path:
         ]
         if len(made) > 1:
             best, maps = [model for model, _ in made], [class_map for _, class_map in made]
-            _write_comparison(folder / f"{target}.comparison", topology, case.classes, best, maps)
+            write_comparison_stage(folder / f"{target}.comparison", topology, case.classes, best, maps)
     parameters = folder / "params.json"
     settings = {
         "samples": case.n_samples,

@@ -16,9 +16,11 @@ import torch
 
 from classfold.density import Grid, simulate_density
 from classfold.half_map_fsc import HalfMapFsc, half_map_fsc, write_fsc
+from classfold.half_map_validation import CURVES_FILE
 from classfold.maps import DensityMap, SourceMap, write_map
 from classfold.records import write_json
 from classfold.structure import ChainRecord, Topology, write_model
+from tests.report_verdicts import cluster_records, support_column, validate, verdict_record
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
@@ -224,6 +226,8 @@ def write_models(
         }
     )
     residues["plddt"] = 90 - 10 * np.cos(np.arange(len(starts)) / 9) if case.confidence else None
+    if not case.is_old:
+        residues["support"] = support_column(fits[best][1])
     residues.to_csv(folder / "residues.csv", index=False)
     for number, sample in samples.items():
         path = folder / "samples" / f"sample_{number:03d}.cif"
@@ -256,5 +260,10 @@ def write_models(
         "reference": reference if case.reference else None,
         "warnings": [],
     }
+    if not case.is_old:
+        verdict = verdict_record(name, fits[best][0], record["unguided"]["cc_mask"], fits[best][1], topology)
+        validation, curves = validate(samples[best], topology, class_map, RESOLUTION)
+        curves.to_csv(folder / CURVES_FILE, index=False)
+        record |= {"verdict": verdict, "clusters": cluster_records(rows, verdict), "half_map_validation": validation}
     write_json(record, folder / "models.json")
     return samples[best]

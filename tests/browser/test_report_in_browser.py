@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from click.testing import CliRunner
-from write_report import main
 
 from tests.chromium import Browser
-from tests.report_fixture import Case, build
+from tests.report_pages import HOSTILE
 
 pytestmark = pytest.mark.browser
 
-PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
 # How many different colours the 3D canvas shows; an empty one shows the background alone.
 COLOURS = """(() => {
   const canvas = document.querySelector('.stage.drawn canvas');
@@ -32,35 +23,6 @@ COLOURS = """(() => {
 })()"""
 
 
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory) -> dict[str, Path]:
-    """Reports of one, two and ten classes."""
-    folder = tmp_path_factory.mktemp("reports")
-    cases = {
-        "one": Case(classes=("only",), n_samples=1, reference=False, warnings=[HOSTILE], source_map=HOSTILE),
-        "two": Case(n_samples=3, confidence=True),
-        "ten": Case(classes=tuple(f"class{i}" for i in range(1, 11)), n_samples=1),
-    }
-    found = {}
-    for name, case in cases.items():
-        parameters = build(folder / name, case)
-        arguments = ["--folder", folder / name, "--parameters", parameters, "--output", folder / name / "out"]
-        CliRunner().invoke(main, list(map(str, arguments)), catch_exceptions=False)
-        found[name] = folder / name / "out" / "report.html"
-    return found
-
-
-@pytest.fixture()
-def browser(tmp_path) -> Iterator[Browser]:
-    if PROGRAM is None:
-        if os.environ.get("CI"):
-            pytest.fail("there is no Chromium, and CI has to have one: apt-get install chromium")
-        pytest.skip("there is no Chromium on this machine: apt-get install chromium")
-    running = Browser(PROGRAM, tmp_path / "profile")
-    yield running
-    running.close()
-
-
 def check_quiet(browser: Browser) -> None:
     """Nothing to complain of, and nothing asked for but the page itself."""
     assert browser.problems == []
@@ -72,7 +34,7 @@ def check_quiet(browser: Browser) -> None:
 
 def look(browser: Browser) -> None:
     """Bring the 3D view before the reader and wait until it is drawn."""
-    browser.evaluate("document.querySelector('.view').scrollIntoView()")
+    browser.evaluate("document.querySelector('.view').scrollIntoView({ behavior: 'instant' })")
     browser.wait_for("document.querySelector('.stage.drawn canvas')")
 
 
@@ -88,12 +50,12 @@ def choose(browser: Browser, **values: str) -> None:
         )
 
 
-def test_two_classes_are_drawn_and_every_link_works(pages, browser, tmp_path):
+def test_two_classes_are_drawn_and_every_link_works(pages, browser, pictures):
     browser.open(pages["two"].as_uri())
-    browser.screenshot(tmp_path / "two_classes_top.png")
+    browser.screenshot(pictures / "two_classes_top.png")
     look(browser)
     assert browser.evaluate(COLOURS) > 20
-    browser.screenshot(tmp_path / "two_classes.png")
+    browser.screenshot(pictures / "two_classes.png")
     broken = browser.evaluate(
         """[...document.querySelectorAll('a[href]')].filter((link) => {
           link.click();
@@ -105,7 +67,7 @@ def test_two_classes_are_drawn_and_every_link_works(pages, browser, tmp_path):
     check_quiet(browser)
 
 
-def test_the_view_shows_the_class_that_is_asked_for_and_another_over_it(pages, browser, tmp_path):
+def test_the_view_shows_the_class_that_is_asked_for_and_another_over_it(pages, browser, pictures):
     browser.open(pages["two"].as_uri())
     look(browser)
     browser.evaluate("document.querySelectorAll('.look')[1].click()")
@@ -117,7 +79,7 @@ def test_the_view_shows_the_class_that_is_asked_for_and_another_over_it(pages, b
     choose(browser, placed="core", colouring="moved:closed")
     browser.wait_for("document.querySelector('.legend').textContent.includes('from closed')")
     assert browser.evaluate(COLOURS) > 20
-    browser.screenshot(tmp_path / "laid_over.png")
+    browser.screenshot(pictures / "laid_over.png")
     check_quiet(browser)
 
 
@@ -142,25 +104,66 @@ def test_tables_sort_and_plots_are_read_with_the_keyboard(pages, browser):
     check_quiet(browser)
 
 
-def test_hostile_words_are_only_words(pages, browser):
+def test_hostile_words_are_only_words(pages, browser, pictures):
     browser.open(pages["one"].as_uri())
+    browser.screenshot(pictures / "one_class_top.png")
     look(browser)
+    browser.screenshot(pictures / "one_class.png")
     assert browser.evaluate("window.hacked") is None
     assert HOSTILE in browser.evaluate("document.querySelector('.warnings').textContent")
     check_quiet(browser)
 
 
-def test_ten_classes_fit_a_phone_and_open_when_asked(pages, browser, tmp_path):
+def test_ten_classes_fit_a_phone_and_open_when_asked(pages, browser, pictures):
     browser.resize(360, 800, mobile=True)
     browser.open(pages["ten"].as_uri())
     loaded = browser.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd / 1000")
     print(f"ten classes: {pages['ten'].stat().st_size / 1e6:.1f} MB, loaded in {loaded:.2f} s")
     assert browser.evaluate("document.documentElement.scrollWidth") <= 360
     assert browser.evaluate("document.querySelectorAll('.card img').length") == 10
-    browser.screenshot(tmp_path / "ten_classes_phone.png")
+    chips = browser.evaluate("[...document.querySelectorAll('.card .chip')].map((chip) => chip.classList[1])")
+    assert set(chips) == {"accept", "inspect", "reject", "failed"} and len(chips) == 11
+    browser.screenshot(pictures / "ten_classes_phone.png")
     browser.evaluate("document.getElementById('class.adk.class10').querySelector('.look').click()")
     browser.wait_for("document.querySelector('.stage.drawn canvas')")
     assert browser.evaluate("document.querySelector('.view').dataset.shown") == "class10"
     assert browser.evaluate(COLOURS) > 20
+    browser.screenshot(pictures / "ten_classes_phone_3d.png")
     assert pages["ten"].stat().st_size < 15e6
+    check_quiet(browser)
+
+
+def test_a_morph_moves_and_its_legend_says_how_far(pages, browser, pictures):
+    browser.open(pages["two"].as_uri())
+    look(browser)
+    choose(browser, morph="0")
+    browser.wait_for("document.querySelector('.legend').textContent.includes('first to the last frame')")
+    browser.evaluate(
+        """(() => {
+          const slider = document.querySelector('.view form').frame;
+          slider.value = 0.5;
+          slider.dispatchEvent(new Event('input', { bubbles: true }));
+        })()"""
+    )
+    browser.screenshot(pictures / "morph_halfway.png")
+    browser.evaluate("document.querySelector('[name=play]').click()")
+    browser.wait_for("Number(document.querySelector('.view form').frame.value) > 0.6")
+    browser.evaluate("document.querySelector('[name=play]').click()")
+    assert browser.evaluate("document.querySelector('[name=play]').ariaPressed") == "false"
+    check_quiet(browser)
+
+
+def test_the_page_prints_whole(pages, browser, pictures):
+    browser.open(pages["ten"].as_uri())
+    browser.screenshot(pictures / "ten_classes_top.png")
+    browser.evaluate("dispatchEvent(new Event('beforeprint'))")
+    browser.send("Emulation.setEmulatedMedia", media="print")
+    closed = "[...document.querySelectorAll('details.class')].filter((each) => !each.open).length"
+    assert browser.evaluate(closed) == 0
+    for hidden in ("nav", ".controls", ".view", ".show"):
+        assert browser.evaluate(f"document.querySelector('{hidden}').getClientRects().length") == 0
+    browser.screenshot(pictures / "ten_classes_print.png")
+    browser.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert browser.evaluate(closed) == 10
+    assert len(browser.send("Page.printToPDF", printBackground=True)["data"]) > 100_000
     check_quiet(browser)

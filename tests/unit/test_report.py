@@ -14,8 +14,8 @@ import pytest
 from classfold.errors import InputError
 from classfold.maps import DensityMap
 from classfold.mmcif import Model
-from classfold.report.display_map import MAX_SIDE, display_map
-from classfold.report.display_models import mmcif_text
+from classfold.report.display_map import MAX_SIDE, MOST_VOXELS, display_map, display_side
+from classfold.report.display_models import mmcif_text, other_samples
 from classfold.report.fsc_plot import LEFT, RIGHT, WIDTH, plot_fsc
 from classfold.report.gather import ClassResult, Run, TargetResult, _natural, read_matrix, read_table
 from classfold.report.map_sentences import map_sentences
@@ -23,7 +23,7 @@ from classfold.report.plots import plot_fit
 from classfold.report.sentences import docking_sentences, headline, model_sentences
 from classfold.report.summary import COLUMNS, summarise, write_summary
 from classfold.report.svg import Frame, log_ticks, number, polyline, ticks
-from classfold.report.tables import dumbbell, overview_table, ranking_table, score_table
+from classfold.report.tables import Table, dumbbell, overview_table, ranking_table, score_table
 
 ORIGIN = np.array([-31.0, 12.5, 200.0])
 MAP_RECORD = {
@@ -85,15 +85,18 @@ def test_short_mmcif_keeps_names_that_need_quotes():
         element=np.array(["O", "C", "N"]),
         name="model",
     )
-    whole, backbone = (
-        gemmi.cif.read_string(mmcif_text(model, model.coordinates, backbone_only=only))
-        .sole_block()
-        .find("_atom_site.", ["auth_atom_id", "auth_asym_id", "Cartn_z"])
-        for only in (False, True)
-    )
-    assert [row.str(0) for row in whole] == ["O5'", "C2", "N9"]
-    assert [row.str(0) for row in backbone] == ["O5'", "N9"]
-    assert [row[2] for row in whole] == ["3.00", "6.00", "9.00"]
+    text = mmcif_text(model, model.coordinates)
+    found = gemmi.cif.read_string(text).sole_block().find("_atom_site.", ["auth_atom_id", "auth_asym_id", "Cartn_z"])
+    assert [row.str(0) for row in found] == ["O5'", "N9"]
+    assert [row[2] for row in found] == ["3.00", "9.00"]
+
+
+def test_many_classes_and_large_molecules_leave_room_for_each_other():
+    assert [display_side(n) for n in (1, 2, 5)] == [MAX_SIDE] * 3
+    assert all(n * display_side(n) ** 3 <= MOST_VOXELS for n in (6, 10, 50))
+    assert [other_samples(*case) for case in ((2, 1655), (10, 1655), (10, 8_000), (10, 23_000))] == [3, 3, 2, 0]
+    shown = display_map(blob((90, 80, 70), 1.0, ORIGIN + 40, 15.0), threshold=0.3, most_voxels=display_side(10))
+    assert max(shown.levels.shape) <= display_side(10) < MAX_SIDE
 
 
 def test_tables_keep_names_as_they_are(tmp_path):
@@ -180,6 +183,11 @@ def test_fit_plot_names_weak_residues_and_skips_missing_ones():
     assert "<b>" not in plots["A"] and "GLY" not in plots["A"]
 
 
+def first_cell(table: Table, head: str) -> object:
+    """Text of the first row under a head."""
+    return table.rows[0][[each.text for each in table.heads].index(head)].text
+
+
 def class_result(**records) -> ClassResult:
     folder = records.pop("folder")
     return ClassResult("t", "c", folder, MAP_RECORD | records.pop("map", {}), **records)
@@ -256,7 +264,7 @@ def test_a_class_without_models_has_its_row_and_its_reasons(tmp_path):
     assert rows == summarise(run)
     assert rows[0]["cc_mask"] is None and rows[0]["n_warnings"] == 3
     assert "no models were made" in headline(run, rows)
-    assert overview_table(run, rows).rows[0][4].text is None
+    assert first_cell(overview_table(run, rows), "CC_mask") is None
     table = pd.read_csv(tmp_path / "summary.csv")
     record = json.loads((tmp_path / "summary.json").read_text())
     assert list(table.columns) == list(record["columns"]) == [column.name for column in COLUMNS]
@@ -279,7 +287,7 @@ def test_drawn_and_finished_samples_are_told_apart(tmp_path, samples, models, wo
     assert result.samples_in_words == words
     run = Run([TargetResult("t", {"n_residues": 5, "n_atoms": 40, "warnings": []}, None, [result], None)])
     rows = summarise(run)
-    assert overview_table(run, rows).rows[0][6].text == cell
+    assert first_cell(overview_table(run, rows), "Samples") == cell
     assert (rows[0]["n_samples"], rows[0]["n_finished"]) == (result.n_samples, result.n_finished)
     if models:
         assert f"ranks first of {words}: CC_mask 0.500" in model_sentences(result)[0]

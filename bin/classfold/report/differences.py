@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from classfold.difference_verdict import Verdict
 from classfold.report.gather import TargetResult
 from classfold.report.tables import Cell, Head, Table, numeric
 
@@ -28,12 +29,17 @@ PAIR_HEADS = (
     Head("lDDT (Cα)", explained="lddt"),
     Head("Largest displacement, Å", explained="displacement"),
 )
+MOST_SENTENCES = 6
+"""More pairs than these are counted, and their sentences are closed."""
+COUNTED = {Verdict.DIFFERENT: "differ", Verdict.SAME: "show one conformation", Verdict.UNDECIDED: "are undecided"}
 
 
 @dataclass(frozen=True)
 class Differences:
     """What the page says of the classes' differences; empty where an older record tells of none."""
 
+    summary: str | None
+    """How many pairs have which verdict, where they are many."""
     sentences: list[str]
     pairs: Table | None
     order: Table | None
@@ -44,11 +50,25 @@ def differences(target: TargetResult) -> Differences:
     """Of the comparison of one target."""
     comparison = target.comparison
     if comparison is None:
-        return Differences([], None, None, None)
+        return Differences(None, [], None, None, None)
     pairs = [pair for pair in comparison.record.get("pairs", []) if "reason" in pair]
-    sentences = [_sentence(pair["reason"]) for pair in pairs]
-    order, parts = _order_table(target, comparison.record), _parts_table(comparison.moving_parts)
-    return Differences(sentences, _pair_table(pairs), order, parts)
+    return Differences(
+        summary=_summary(pairs) if len(pairs) > MOST_SENTENCES else None,
+        sentences=[_sentence(pair["reason"]) for pair in pairs],
+        pairs=_pair_table(pairs),
+        order=_order_table(target, comparison.record),
+        parts=_parts_table(comparison.moving_parts),
+    )
+
+
+def _summary(pairs: list[dict[str, Any]]) -> str:
+    """The pairs counted by their verdicts; those that are no different are named."""
+    said = []
+    for verdict, words in COUNTED.items():
+        found = [f"{pair['class_a']} and {pair['class_b']}" for pair in pairs if pair["verdict"] == verdict]
+        if found:
+            said.append(f"{len(found)} {words}" + ("" if verdict == Verdict.DIFFERENT else f" ({'; '.join(found)})"))
+    return f"Of {len(pairs)} pairs of classes {', '.join(said)}."
 
 
 def _sentence(reason: str) -> str:

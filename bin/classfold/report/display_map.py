@@ -1,6 +1,7 @@
 """A class map made small enough to look at in a browser: cropped, at most 96 voxels a side, 8 bits.
 
-The surface of a display map may lie half a voxel off, no more; every number comes from the full map.
+Where many maps share a page each has fewer voxels. The surface of a display map may lie half a voxel off, no more;
+every number comes from the full map.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from scipy import ndimage
 from classfold.maps import DensityMap
 
 MAX_SIDE = 96
+MOST_VOXELS = 4_500_000
+"""Of all maps of a page; a noisy one takes about a byte for each."""
 # Below this the surface of a map looks like bricks: the viewer's surface runs through voxel corners.
 COARSE_VOXEL_ANGSTROM = 1.2
 MARGIN_ANGSTROM = 6.0
@@ -83,8 +86,13 @@ def _bin(density: np.ndarray, factor: int) -> np.ndarray:
     return filled.reshape(z, factor, y, factor, x, factor).mean(axis=(1, 3, 5))
 
 
-def display_map(density_map: DensityMap, threshold: float) -> DisplayMap:
-    """Crop a map around its thresholded density and bring it to at most ``MAX_SIDE`` voxels a side.
+def display_side(n_maps: int) -> int:
+    """Most voxels a side of each of the maps of a page."""
+    return min(MAX_SIDE, int((MOST_VOXELS / n_maps) ** (1 / 3)))
+
+
+def display_map(density_map: DensityMap, threshold: float, most_voxels: int = MAX_SIDE) -> DisplayMap:
+    """Crop a map around its thresholded density and bring it to a size that a page has room for.
 
     Parameters
     ----------
@@ -92,6 +100,8 @@ def display_map(density_map: DensityMap, threshold: float) -> DisplayMap:
         Canonical map, (z, y, x).
     threshold : float
         Contour of the molecule in the map's units.
+    most_voxels : int
+        A side; one that is drawn finer than it is may have more, for that compresses well.
 
     Returns
     -------
@@ -99,7 +109,7 @@ def display_map(density_map: DensityMap, threshold: float) -> DisplayMap:
     """
     density, start = _crop(density_map, threshold)
     voxel = density_map.voxel_size_angstrom
-    factor = ceil(max(density.shape) / MAX_SIDE)
+    factor = ceil(max(density.shape) / most_voxels)
     if factor > 1:
         density = _bin(density, factor)
         start = start + (factor - 1) / 2

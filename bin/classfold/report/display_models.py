@@ -13,7 +13,9 @@ from classfold.mmcif import Model, read_model
 from classfold.report.display_map import packed
 from classfold.report.gather import ClassResult
 
-N_OTHER_SAMPLES = 3
+MOST_OTHER_SAMPLES = 3
+MOST_ATOMS = 200_000
+"""Of the target, counted for every sample beside the best ones of a page; one takes about 9 bytes."""
 # Enough for a cartoon; whole residues of anything else are kept, so that ligands show.
 POLYMER_BACKBONE = ("N", "CA", "C", "O", "P", "O3'", "C3'", "C4'", "C5'", "O5'", "C1'", "N1", "N3")
 REPRESENTATIVE = ("CA", "C1'")
@@ -51,10 +53,10 @@ def _is_polymer(model: Model) -> np.ndarray:
     return np.array([known[name] for name in model.residue_name], dtype=bool)
 
 
-def mmcif_text(model: Model, coordinates: np.ndarray, *, backbone_only: bool) -> str:
-    """Atoms as the shortest mmCIF that the viewer draws as a cartoon; ``coordinates`` (n_atoms, 3) in Å."""
+def mmcif_text(model: Model, coordinates: np.ndarray) -> str:
+    """What the viewer draws, in the shortest mmCIF that it reads; ``coordinates`` (n_atoms, 3) in Å."""
     polymer = _is_polymer(model)
-    keep = ~polymer | np.isin(model.atom_name, POLYMER_BACKBONE) if backbone_only else np.ones(len(polymer), bool)
+    keep = ~polymer | np.isin(model.atom_name, POLYMER_BACKBONE)
     lines = ["data_model", "loop_", *(f"_atom_site.{name}" for name in COLUMNS)]
     for i in np.flatnonzero(keep):
         x, y, z = coordinates[i]
@@ -73,26 +75,31 @@ def _display(path: Path, origin: np.ndarray, label: str, kind: str) -> DisplayMo
     if not path.is_file():
         return None
     model = read_model(path)
-    text = mmcif_text(model, model.coordinates - origin, backbone_only=kind != "best")
+    text = mmcif_text(model, model.coordinates - origin)
     return DisplayModel(label, kind, packed(text.encode()))
 
 
-def _other_samples(scores: pd.DataFrame | None, best: int) -> list[tuple[int, int]]:
+def other_samples(n_classes: int, n_atoms: int) -> int:
+    """How many samples beside the best one of each class a page has room for."""
+    return min(MOST_OTHER_SAMPLES, MOST_ATOMS // (n_classes * n_atoms))
+
+
+def _ranked_others(scores: pd.DataFrame | None, best: int) -> list[tuple[int, int]]:
     """(rank, sample) of the samples shown beside the best one."""
     if scores is None:
         return []
     scores = scores[scores["rank"].notna()]
     ranked = zip(scores["rank"].tolist(), scores["sample"].tolist(), strict=True)
-    return [(int(rank), int(sample)) for rank, sample in ranked if sample != best][:N_OTHER_SAMPLES]
+    return [(int(rank), int(sample)) for rank, sample in ranked if sample != best]
 
 
-def display_models(result: ClassResult, origin: np.ndarray) -> list[DisplayModel]:
-    """Best model, next best samples and docked unguided model of a class, ``origin`` (3,) subtracted."""
+def display_models(result: ClassResult, origin: np.ndarray, n_others: int) -> list[DisplayModel]:
+    """Best model, so many next best samples and the docked unguided model of a class, ``origin`` (3,) subtracted."""
     found = []
     if result.models is not None and result.models_folder is not None:
         best = int(result.models["best_sample"])
         found.append(_display(result.models_folder / "model.cif", origin, f"best model (sample {best})", "best"))
-        for rank, sample in _other_samples(result.scores, best):
+        for rank, sample in _ranked_others(result.scores, best)[:n_others]:
             path = result.models_folder / "samples" / f"sample_{sample:03d}.cif"
             found.append(_display(path, origin, f"sample {sample} (rank {rank})", "sample"))
     if result.docking_folder is not None:

@@ -21,6 +21,7 @@ class Chip:
 
 VERDICTS = {"accept": Chip("accept", "✓"), "inspect": Chip("inspect", "!"), "reject": Chip("reject", "✕")}
 FAILED = Chip("failed", "∅")
+SAID = {"accept": "accepted", "inspect": "to be inspected", "reject": "rejected", FAILED.word: "failed"}
 
 
 @dataclass(frozen=True)
@@ -109,5 +110,8 @@ def glance(run: Run, views: dict[str, View]) -> list[Group]:
 def verdict_sentence(groups: list[Group]) -> str | None:
     """How many classes have which verdict; None where nothing was judged and nothing failed."""
     words = [card.chip.word for group in groups for card in group.cards if card.chip is not None]
-    told = [(word, words.count(word)) for word in (*VERDICTS, FAILED.word) if word in words]
-    return None if not told else "; ".join(f"{word}: {count(n, 'class', 'classes')}" for word, n in told) + "."
+    told = [(words.count(word), said) for word, said in SAID.items() if word in words]
+    if not told:
+        return None
+    (first, said), *others = told
+    return f"{count(first, 'class', 'classes')} {said}" + "".join(f", {n} {how}" for n, how in others) + "."

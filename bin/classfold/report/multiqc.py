@@ -8,7 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 HEADERS: dict[str, dict[str, Any]] = {
-    "verdict": {"title": "Verdict", "description": "Whether the best model is to be trusted"},
+    "verdict": {
+        "title": "Verdict",
+        "description": "Whether the best model is to be trusted",
+        "cond_formatting_rules": {
+            "pass": [{"s_eq": "accept"}],
+            "warn": [{"s_eq": "inspect"}],
+            "fail": [{"s_eq": "reject"}],
+        },
+    },
     "cc_mask": {
         "title": "CC_mask",
         "description": "Correlation of the best model with its map around the atoms",

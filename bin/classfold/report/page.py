@@ -28,6 +28,7 @@ from classfold.report.sampling_sentences import sampling_sentences
 from classfold.report.sharpness import plot_spectra, sharpness_sentences
 from classfold.report.summary import COLUMNS, Row
 from classfold.report.tables import Matrix, Table
+from classfold.report.verdict import VerdictPart, verdict_part
 from classfold.report.views import View
 
 FOLDER = Path(__file__).parent
@@ -41,6 +42,8 @@ MOST_OPEN_CLASSES = 3
 MOST_PAIRS = 10
 FILES = ("model.cif", "samples/", "scores.csv", "open_in_chimerax.cxc")
 """Of a class, that the page names."""
+# Matrices of more classes stand below each other.
+MOST_BESIDE = 4
 # A longer table of stopped samples is closed.
 MOST_OPEN_ROWS = 12
 
@@ -54,6 +57,7 @@ class ClassPage:
     brief: str
     warnings: list[str]
     files: list[str]
+    verdict: VerdictPart
     model_sentences: list[str]
     map_sentences: list[str]
     docking_sentences: list[str]
@@ -132,6 +136,7 @@ def _class_page(target: TargetResult, result: ClassResult) -> ClassPage:
         brief=_brief(result),
         warnings=result.warnings,
         files=[f"{stem}/{name}" for name in FILES] if result.models else [],
+        verdict=verdict_part(result),
         model_sentences=sentences.model_sentences(result),
         map_sentences=map_sentences(result),
         docking_sentences=sentences.docking_sentences(result),
@@ -176,7 +181,8 @@ def _pair_pages(comparison: Comparison) -> list[PairPage]:
     ]
 
 
-def _target_page(target: TargetResult) -> TargetPage:
+def _target_page(target: TargetResult, n_classes: int) -> TargetPage:
+    """A target on a page of so many classes of all targets."""
     record, comparison = target.record, target.comparison
     chains = record.get("chains", [])
     kinds = ", ".join(f"{chain['name']} ({chain['type']})" for chain in chains)
@@ -188,7 +194,7 @@ def _target_page(target: TargetResult) -> TargetPage:
             f"chains {kinds}."
         ),
         warnings=target.warnings,
-        view=views.target_view(target),
+        view=views.target_view(target, n_classes),
         classes=[_class_page(target, result) for result in target.classes],
         comparison=ComparisonPage(
             matrices=tables.heat_tables(comparison),
@@ -202,7 +208,7 @@ def _target_page(target: TargetResult) -> TargetPage:
 
 
 def _page(run: Run, rows: list[Row]) -> dict[str, Any]:
-    targets = [_target_page(target) for target in run.targets]
+    targets = [_target_page(target, len(run.classes)) for target in run.targets]
     groups = glance(run, {target.name: target.view for target in targets})
     return {
         "title": ", ".join(target.name for target in targets),
@@ -219,6 +225,7 @@ def _page(run: Run, rows: list[Row]) -> dict[str, Any]:
         "parameters": tables.parameter_table(run),
         "columns": [(column.name, column.meaning) for column in COLUMNS],
         "most_open_rows": MOST_OPEN_ROWS,
+        "most_beside": MOST_BESIDE,
         "weak_cc": plots.WEAK_CC,
         "version": __version__,
         "data": [block for target in targets for block in target.view.blocks(target.name)],
@@ -263,7 +270,8 @@ def render(run: Run, rows: list[Row]) -> str:
         lstrip_blocks=True,
     )
     parts = environment.get_template("parts.html.j2").module
-    environment.globals.update({name: getattr(parts, name) for name in ("table", "warnings", "heat", "viewer", "card")})
+    macros = ("table", "warnings", "heat", "viewer", "card", "chip")
+    environment.globals.update({name: getattr(parts, name) for name in macros})
     return environment.get_template("template.html.j2").render(
         page=_page(run, rows),
         policy=policy,

@@ -21,7 +21,9 @@ def headline(run: Run, rows: list[Row]) -> str:
     else:
         said += ": no models were made."
     warnings = sum(len(result.warnings) for result in run.classes) + sum(len(t.warnings) for t in run.targets)
-    return said + (f" {count(warnings, 'warning', 'warnings')} to read." if warnings else " No warnings.")
+    if warnings:
+        return f"{said} {count(warnings, 'warning', 'warnings')} to read."
+    return said if run.failures else f"{said} No warnings."
 
 
 def outcome(run: Run) -> str:

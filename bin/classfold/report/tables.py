@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
@@ -14,7 +15,7 @@ from markupsafe import Markup
 
 from classfold import __version__
 from classfold.report.gather import ClassResult, Comparison, Run
-from classfold.report.summary import FAILED, MODELLED, Row
+from classfold.report.summary import FAILED, Row
 from classfold.report.svg import number
 from classfold.scores.table import BY_NAME, SCORES
 
@@ -91,59 +92,55 @@ def _warnings(result: ClassResult | None, count: int | None) -> Cell:
     return Cell(f"⚠ {count}" if count else "none", count, own if count else None)
 
 
-def overview_table(run: Run, rows: list[Row]) -> Table:
-    """One row per class, failed ones included; columns without any value are left out."""
-    results = {(result.target, result.name): result for result in run.classes}
-    has_reference = any(row["best_ca_rmsd_angstrom"] is not None for row in rows)
-    has_population = any(row["population"] is not None for row in rows)
-    heads = [
+def _verdict(row: Row) -> Cell:
+    """The verdict on the best model, or that there is none."""
+    return numeric(row["verdict"] or (FAILED if row["status"] == FAILED else None))
+
+
+def _share(share: float | None) -> Cell:
+    return Cell(None, "") if share is None else Cell(f"{100 * share:.1f} %", share)
+
+
+# Head of each column of the overview, whether it goes where it is empty, and its cell.
+OVERVIEW: tuple[tuple[Head, bool, Callable[[Row, ClassResult | None], Cell]], ...] = (
+    (
         Head("Target", numeric=False),
+        False,
+        lambda row, result: Cell(row["target"], row["target"], f"target.{row['target']}" if result else None),
+    ),
+    (
         Head("Class", numeric=False),
+        False,
+        lambda row, result: Cell(row["class"], row["class"], result.anchor if result else None),
+    ),
+    (Head("Verdict", numeric=False, explained="verdict"), True, lambda row, _: _verdict(row)),
+    (
         Head("Fit to the map", numeric=False, explained="cc-mask"),
-        Head("Warnings"),
-        Head("CC_mask", explained="cc-mask"),
-        Head("CC_mask unguided", explained="unguided"),
-        Head("Samples"),
-        Head("Clashes", explained="clashes"),
-        Head("Confidence", explained="confidence"),
-    ]
-    if has_reference:
-        heads += [Head("RMSD to known, Å", explained="rmsd"), Head("RMSD unguided, Å", explained="rmsd")]
-    if has_population:
-        heads.append(Head("Particles", explained="population"))
-    has_verdict = any(row["verdict"] is not None or row["status"] == FAILED for row in rows)
-    if has_verdict:
-        heads.append(Head("Verdict", numeric=False))
-    drawn = []
-    for row in rows:
-        result = results.get((row["target"], row["class"]))
-        best, unguided = row["cc_mask"], row["unguided_cc_mask"]
-        confidence = numeric(row["confidence"], 2)
-        if row["confidence"] is None and row["status"] == MODELLED:
-            confidence = Cell("no confidence head", "")
-        cells = [
-            Cell(row["target"], row["target"], f"target.{row['target']}" if result else None),
-            Cell(row["class"], row["class"], result.anchor if result else None),
-            Cell(dumbbell(unguided, best), "" if best is None else best),
-            _warnings(result, row["n_warnings"]),
-            numeric(best, 3),
-            numeric(unguided, 3),
-            _samples(result) if result else Cell(None, ""),
-            numeric(row["clashes"], 0),
-            confidence,
-        ]
-        if has_reference:
-            cells += [
-                numeric(row["best_ca_rmsd_angstrom"], 2),
-                numeric(row["unguided_ca_rmsd_angstrom"], 2),
-            ]
-        if has_population:
-            share = row["population"]
-            cells.append(Cell(None, "") if share is None else Cell(f"{100 * share:.1f} %", share))
-        if has_verdict:
-            cells.append(numeric(row["verdict"] or (FAILED if row["status"] == FAILED else None)))
-        drawn.append(cells)
-    return Table(heads, drawn, sortable=len(drawn) > 1)
+        False,
+        lambda row, _: Cell(dumbbell(row["unguided_cc_mask"], row["cc_mask"]), numeric(row["cc_mask"]).sort),
+    ),
+    (Head("Warnings"), False, lambda row, result: _warnings(result, row["n_warnings"])),
+    (Head("CC_mask", explained="cc-mask"), False, lambda row, _: numeric(row["cc_mask"], 3)),
+    (Head("CC_mask unguided", explained="unguided"), False, lambda row, _: numeric(row["unguided_cc_mask"], 3)),
+    (Head("Samples"), False, lambda _, result: _samples(result) if result else Cell(None, "")),
+    (Head("Clashes", explained="clashes"), False, lambda row, _: numeric(row["clashes"], 0)),
+    (Head("Confidence", explained="confidence"), True, lambda row, _: numeric(row["confidence"], 2)),
+    (Head("RMSD to known, Å", explained="rmsd"), True, lambda row, _: numeric(row["best_ca_rmsd_angstrom"], 2)),
+    (Head("RMSD unguided, Å", explained="rmsd"), True, lambda row, _: numeric(row["unguided_ca_rmsd_angstrom"], 2)),
+    (Head("Particles", explained="population"), True, lambda row, _: _share(row["population"])),
+)
+
+
+def overview_table(run: Run, rows: list[Row]) -> Table:
+    """One row per class, failed ones included; columns that not every run has are left out where they are empty."""
+    results = {(result.target, result.name): result for result in run.classes}
+    heads, columns = [], []
+    for head, is_optional, draw in OVERVIEW:
+        cells = [draw(row, results.get((row["target"], row["class"]))) for row in rows]
+        if not is_optional or any(cell.text is not None for cell in cells):
+            heads.append(head)
+            columns.append(cells)
+    return Table(heads, [list(cells) for cells in zip(*columns, strict=True)], sortable=len(rows) > 1)
 
 
 def _score_heads(*names: str) -> dict[str, tuple[Head, int | None]]:

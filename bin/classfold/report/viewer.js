@@ -18,7 +18,8 @@
 
   const lookAtAll = () => {
     viewer.zoomTo(shown.models.length ? { model: shown.models } : {});
-    viewer.zoom(1.1 * Math.min(1, host.clientWidth / host.clientHeight));
+    // The library fits the models' height; their maps stand out, and a narrow picture has to hold their width.
+    viewer.zoom(0.98 * Math.min(1, 0.88 * host.clientWidth / host.clientHeight));
     viewer.render();
   };
 
@@ -77,10 +78,12 @@
       if (!viewer) viewer = $3Dmol.createViewer(host, { backgroundColor: "white", antialias: true });
       viewer.resize();
     }
+    // The view stays when the class changes, but makes room for one that is laid over it.
+    const isJoined = loaded.overlay && !isNew && !shown.overlay;
     shown = loaded;
     offerColourings(formOf(view), loaded.main);
     draw();
-    if (isNew) lookAtAll();
+    if (isNew || isJoined) lookAtAll();
     view.querySelector(".stage").classList.add("drawn");
     view.dataset.shown = formOf(view).class.value;
     say(view, "");
@@ -170,12 +173,12 @@
       const view = views.find((each) => each.dataset.source === `data.${button.dataset.view}`);
       formOf(view).class.value = button.dataset.class;
       formOf(view).class.dispatchEvent(new Event("change", { bubbles: true }));
-      view.scrollIntoView({ block: "center" });
+      view.querySelector(".stage").scrollIntoView({ block: "center" });
       formOf(view).class.focus({ preventScroll: true });
     });
   }
   // Drawn when it is first seen; on a touch screen only when asked for, for its canvas would catch the scrolling finger.
-  if (views.length && matchMedia("(pointer: fine)").matches) {
+  if (views.length && !matchMedia("(pointer: coarse)").matches) {
     const seen = new IntersectionObserver((entries) => {
       for (const { isIntersecting, target } of entries) {
         if (!isIntersecting) continue;

@@ -13,8 +13,8 @@ import pandas as pd
 from classfold.comparison import CORE_SCALE_ANGSTROM, robust_superposition
 from classfold.maps import read_canonical
 from classfold.report.class_picture import draw_class, surface_points, view_axes
-from classfold.report.display_map import DisplayMap, display_map, packed
-from classfold.report.display_models import best_trace, display_models
+from classfold.report.display_map import DisplayMap, display_map, display_side, packed
+from classfold.report.display_models import best_trace, display_models, other_samples
 from classfold.report.gather import ClassResult, TargetResult
 from classfold.report.morphs import Morph, display_morphs
 
@@ -117,12 +117,14 @@ def _fit_of(result: ClassResult, trace: np.ndarray) -> np.ndarray:
     return result.residues["cc"].to_numpy(float)
 
 
-def _data(target: TargetResult, result: ClassResult, shown: DisplayMap, origin: np.ndarray) -> dict[str, Any]:
+def _data(
+    target: TargetResult, result: ClassResult, shown: DisplayMap, origin: np.ndarray, n_others: int
+) -> dict[str, Any]:
     """Map, models and numbers of one class, but for how it is laid over the others."""
     residues, moved = _residue_rows(result.residues), _displacements(target, result)
     return {
         "map": shown.payload(origin),
-        "models": [asdict(model) for model in display_models(result, origin)],
+        "models": [asdict(model) for model in display_models(result, origin, n_others)],
         "numbers": packed(json.dumps({"residues": residues, "displacement": moved}).encode()),
         "colourings": _colourings(residues, moved),
     }
@@ -141,10 +143,14 @@ def _pictures(maps: list[DisplayMap], traces: list[np.ndarray], fits: list[np.nd
     return ["data:image/webp;base64," + base64.b64encode(content).decode("ascii") for content in contents]
 
 
-def target_view(target: TargetResult) -> View:
-    """Maps and models of all classes of a target in one frame, whose zero is the first map's first voxel."""
+def target_view(target: TargetResult, n_classes: int) -> View:
+    """Maps and models of all classes of a target in one frame, whose zero is the first map's first voxel.
+
+    The page, which shows ``n_classes`` of all targets, decides how much of each there is room for.
+    """
+    side, n_others = display_side(n_classes), other_samples(n_classes, int(target.record["n_atoms"]))
     maps = [
-        display_map(read_canonical(result.map_folder / "map.mrc"), float(result.map["threshold"]))
+        display_map(read_canonical(result.map_folder / "map.mrc"), float(result.map["threshold"]), side)
         for result in target.classes
     ]
     traces = [best_trace(result) for result in target.classes]
@@ -154,6 +160,6 @@ def target_view(target: TargetResult) -> View:
     scenes = []
     shown = zip(target.classes, maps, traces, _pictures(maps, traces, fits), strict=True)
     for result, display, trace, picture in shown:
-        data = _data(target, result, display, origin) | {"pose": _pose(trace, fixed, origin)}
+        data = _data(target, result, display, origin, n_others) | {"pose": _pose(trace, fixed, origin)}
         scenes.append(Scene(result.name, result.anchor, picture, data))
     return View(scenes, display_morphs(target, origin))
