@@ -10,8 +10,8 @@ the maps' noise (half maps, else the residual).
 Of each pair of classes (of more than ten pairs, of those that follow one another in the main motion) a morph is
 interpolated, and the differences of all distances between residues are written.
 
-Writes rmsd.csv, tm_score.csv, cross_fit.csv, displacement.csv, moving_parts.csv, morph_A_B.cif,
-distance_difference_A_B.csv, comparison.json and open_in_chimerax.cxc.
+Writes rmsd.csv, tm_score.csv, cross_fit.csv, displacement.csv, moving_parts.csv, morph_A.B.cif,
+distance_difference_A.B.csv, comparison.json and open_in_chimerax.cxc.
 
 \b
 Example:

@@ -17,7 +17,7 @@ process COMPARE_CLASSES {
     """
 
     stub:
-    def pairs = names.tail().collect { "${names.head()}_${it}" }
+    def pairs = names.tail().collect { "${names.head()}.${it}" }
     def files = pairs.collect { "morph_${it}.cif distance_difference_${it}.csv" }.join(' ')
     """
     mkdir ${target}.comparison; cd ${target}.comparison

@@ -5,25 +5,23 @@ from __future__ import annotations
 from itertools import combinations
 from pathlib import Path
 
-import gemmi
 import numpy as np
 import torch
 
-from classfold.comparison import ca_rmsd, robust_superposition, tm_score
-from classfold.comparison_output import Comparison, Pair, write_comparison
+from classfold.class_comparison import Comparison, Pair
+from classfold.comparison import ca_rmsd, lddt, tm_score
+from classfold.comparison_output import write_comparison
 from classfold.difference_verdict import Shown, judge_pair
 from classfold.main_motion import main_motion
 from classfold.maps import DensityMap
 from classfold.moving_parts import find_moving_parts
-from classfold.structure import Topology, write_model
+from classfold.structure import Topology
 from classfold.superposition import apply_pose, superpose
 from tests.report_stages import fit
 
 SHOWN_SHARE, ERROR_ANGSTROM = 0.9, 0.12
 SAME_ANGSTROM, UNDECIDED_ANGSTROM = 1.2, 1.5
 """Models that are no farther apart are told to be the same, or undecided."""
-N_FRAMES = 5
-MOST_MORPHS = 2
 
 
 def _shown(rms: float) -> Shown:
@@ -45,26 +43,14 @@ def _pair(topology: Topology, names: tuple[str, str], models: tuple[np.ndarray, 
         Shown(SHOWN_SHARE * parts.rms(body), ERROR_ANGSTROM, parts.rms(body)) for body in range(1, 1 + parts.n_parts)
     )
     judged = judge_pair(names, _shown(rms), [])
-    values = ca_rmsd(second, first), tm_score(second, first), float(parts.displacement.max())
+    values = ca_rmsd(second, first), tm_score(second, first), lddt(second, first), float(parts.displacement.max())
     return Pair(*names, *values, judged, parts, seen)
-
-
-def _write_morph(path: Path, topology: Topology, first: np.ndarray, second: np.ndarray) -> None:
-    """A multi-model mmCIF from one model (n_atoms, 3) straight to the other, in the frame of the first."""
-    ca = topology.ca_indices()
-    last = robust_superposition(second[ca], first[ca], 2.0).apply(second)
-    frames = gemmi.Structure()
-    for part in np.linspace(0, 1, N_FRAMES):
-        write_model(path, topology, first + part * (last - first), title="frame")
-        frames.add_model(gemmi.read_structure(str(path))[0])
-    frames.renumber_models()
-    frames.make_mmcif_document().write_file(str(path))
 
 
 def write_comparison_stage(
     folder: Path, topology: Topology, names: tuple[str, ...], best: list[np.ndarray], maps: list[DensityMap]
 ) -> None:
-    """Everything about these classes, and morphs between those that follow each other."""
+    """Everything about these classes."""
     n, ca = len(names), topology.ca_indices()
     pairs = [_pair(topology, (names[i], names[j]), (best[i], best[j])) for i, j in combinations(range(n), 2)]
     rmsd, tm, cross = np.zeros((n, n)), np.eye(n), np.zeros((n, n))
@@ -78,6 +64,5 @@ def write_comparison_stage(
             cross[i, j] = fit(placed, topology, class_map)[0]
     moved = tuple(pair.parts.displacement for pair in pairs)
     motion = main_motion([model[ca] for model in best])
-    write_comparison(folder, topology, Comparison(names, tuple(pairs), rmsd, tm, cross, moved, ca, motion, ()))
-    for i in range(min(n - 1, MOST_MORPHS)):
-        _write_morph(folder / f"morph_{names[i]}_{names[i + 1]}.cif", topology, best[i], best[i + 1])
+    compared = Comparison(names, tuple(best), tuple(pairs), rmsd, tm, cross, moved, ca, motion, ())
+    write_comparison(folder, topology, compared)

@@ -83,8 +83,8 @@ def _write_matrices(folder: Path, comparison: Comparison) -> None:
 
 
 def _write_pair(folder: Path, topology: Topology, comparison: Comparison, pair: Pair) -> None:
-    """Write ``morph_<a>_<b>.cif`` and ``distance_difference_<a>_<b>.csv`` or ``.csv.gz``."""
-    name, anchors = f"{pair.class_a}_{pair.class_b}", comparison.anchors
+    """Write ``morph_<a>.<b>.cif`` and ``distance_difference_<a>.<b>.csv`` or ``.csv.gz``."""
+    name, anchors = f"{pair.class_a}.{pair.class_b}", comparison.anchors
     first, second = (comparison.models[comparison.names.index(each)] for each in (pair.class_a, pair.class_b))
     title = f"{topology.target}: interpolated from class {pair.class_a} to class {pair.class_b}, no prediction"
     frames = morph(topology, (first, second), anchors, pair.parts)

@@ -111,19 +111,19 @@ def test_the_moving_parts_of_adenylate_kinase_are_told(result):
 
 
 def test_morphs_lead_from_model_to_model_in_the_frame_of_the_first(result, adk_topology, adk_closed):
-    residues, trace = read_trace(result / "morph_closed_open.cif")
+    residues, trace = read_trace(result / "morph_closed.open.cif")
     ca = adk_topology.ca_indices()
     assert len(residues) == len(ca) and trace.shape == (FRAMES, len(ca), 3)
     np.testing.assert_allclose(trace[0], adk_closed[ca], atol=1e-3)
     moved = np.linalg.norm(trace[-1] - trace[0], axis=1)
     assert np.median(moved) < 2 and moved[125:155].mean() > 8
     assert sorted(path.name for path in result.glob("morph_*")) == [
-        f"morph_{pair}.cif" for pair in ("closed_again", "closed_open", "open_again")
+        f"morph_{pair}.cif" for pair in ("closed.again", "closed.open", "open.again")
     ]
 
 
 def test_distance_differences_are_those_of_the_models(result, adk_topology, adk_closed, adk_open):
-    table = pd.read_csv(result / "distance_difference_closed_open.csv", index_col=0)
+    table = pd.read_csv(result / "distance_difference_closed.open.csv", index_col=0)
     assert list(table.columns) == list(table.index) and table.columns[29] == "A:30"
     ca = adk_topology.ca_indices()
     closed, opened = (np.linalg.norm(model[ca[40]] - model[ca[140]]) for model in (adk_closed, adk_open))

@@ -102,7 +102,8 @@ def test_an_engine_without_its_service_is_told_from_one_that_works(doctor, machi
     assert verdict == "note" and sentence.startswith("docker: on PATH, but without an answer")
     write_program(machine / "docker", "#!/bin/sh\n[ $1 = image ] && exit 1\necho 'Docker version 27.1'\n")
     found = doctor()[1]
-    assert found["containers"][0] == "ok" and "docker 27.1, where `./classfold image build --engine docker`" in found["containers"][1]
+    assert found["containers"][0] == "ok"
+    assert "docker 27.1, where `./classfold image build --engine docker`" in found["containers"][1]
     assert found["Python"][0] == "note" and "-profile docker" in found["Python"][1]
     write_program(machine / "docker", "#!/bin/sh\necho 'Docker version 27.1'\n")
     assert "docker 27.1 with the image classfold:" in doctor()[1]["containers"][1]

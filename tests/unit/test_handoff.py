@@ -212,7 +212,7 @@ def results(tmp_path, adk_topology, adk_closed, adk_open):
         write_json({"target": "adk", "class": name}, folder / "models.json")
     comparison = tmp_path / "adk/comparison"
     comparison.mkdir()
-    shutil.copy(tmp_path / "adk/closed/model.cif", comparison / "morph_closed_open.cif")
+    shutil.copy(tmp_path / "adk/closed/model.cif", comparison / "morph_closed.open.cif")
     folders = [tmp_path / "adk" / name for name in models]
     write_comparison_handoff(comparison, adk_topology, [folder / "map" for folder in folders], folders)
     return tmp_path, models
@@ -223,7 +223,7 @@ def test_chimerax_opens_all_classes_on_their_core_from_a_moved_folder(results, a
     script = (place / "adk").rename(place / "moved") / "comparison/open_in_chimerax.cxc"
     opened = parsed(script)
     assert [path.relative_to(place / "moved").as_posix() for path in opened.values()] == [
-        *("closed/map.mrc", "closed/model.cif", "open/map.mrc", "open/model.cif", "comparison/morph_closed_open.cif")
+        *("closed/map.mrc", "closed/model.cif", "open/map.mrc", "open/model.cif", "comparison/morph_closed.open.cif")
     ]
     matrices = dict(re.findall(r"#(\d+),((?:-?[\d.]+,){11}-?[\d.]+)", script.read_text()))
     assert set(matrices) == {"3", "4"} and matrices["3"] == matrices["4"]

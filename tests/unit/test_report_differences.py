@@ -33,6 +33,8 @@ def stages(tmp_path_factory, adk_topology, adk_frames, adk_open):
     root = tmp_path_factory.mktemp("report") / "stages"
     build(root, Case(classes=("a", "b", "c"), n_samples=2))
     folder = root / "adk.comparison"
+    for path in (*folder.glob("morph_*"), *folder.glob("distance_difference_*")):
+        path.unlink()
     undecided = "whether b and c differ cannot be told: <noise>."
     record = {
         "target": "adk",
@@ -50,15 +52,15 @@ def stages(tmp_path_factory, adk_topology, adk_frames, adk_open):
         "a,b,2,A122-159,,13.00,,,47.03,0.86,1,0,0,2,3,4\n"
     )
     frames = np.stack([adk_frames[0], adk_frames[10], adk_open])
-    write_frames(folder / "morph_a_b.cif", adk_topology, frames, title="a to b")
+    write_frames(folder / "morph_a.b.cif", adk_topology, frames, title="a to b")
     names = {"residue_name": "LIG", "atom_name": "C1", "element": "C"}
     columns = {name: np.array([word]) for name, word in names.items()}
     columns |= {name: np.array([1]) for name in ("residue_number", "charge", "token_index")}
     ligand = Topology("adk", (ChainRecord("L", "ligand", 0, None),), chain=np.array(["L"]), **columns)
-    write_frames(folder / "morph_a_c.cif", ligand, np.zeros((3, 1, 3)), title="no residues")
+    write_frames(folder / "morph_a.c.cif", ligand, np.zeros((3, 1, 3)), title="no residues")
     ca = adk_topology.ca_indices()
     moved = distance_differences(adk_frames[0][ca], adk_open[ca])
-    write_distance_differences(folder / "distance_difference_a_b.csv", [f"A:{k + 1}" for k in range(len(ca))], moved)
+    write_distance_differences(folder / "distance_difference_a.b.csv", [f"A:{k + 1}" for k in range(len(ca))], moved)
     return root
 
 

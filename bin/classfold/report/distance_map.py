@@ -32,7 +32,7 @@ class DistanceMap(NamedTuple):
 
 def distance_map(folder: Path, first: str, second: str) -> DistanceMap | None:
     """Of two classes, in the folder of a comparison; None where it has none of them."""
-    name = f"distance_difference_{first}_{second}.csv"
+    name = f"distance_difference_{first}.{second}.csv"
     path = next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
     if path is None:
         return None

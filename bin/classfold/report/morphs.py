@@ -1,6 +1,6 @@
 """Morphs between two classes for the page's viewer: the trace of each frame, in 16 bits, compressed.
 
-COMPARE_CLASSES writes ``morph_<a>_<b>.cif``, one mmCIF with a model for each frame, in the frame of the first class.
+COMPARE_CLASSES writes ``morph_<a>.<b>.cif``, one mmCIF with a model for each frame, in the frame of the first class.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def display_morphs(target: TargetResult, origin: np.ndarray) -> list[Morph]:
     found, n_bytes = [], 0
     pairs = target.comparison.record.get("pairs", [])
     for pair in sorted(pairs, key=lambda pair: -float(pair["max_displacement_angstrom"])):
-        path = target.comparison.folder / f"morph_{pair['class_a']}_{pair['class_b']}.cif"
+        path = target.comparison.folder / f"morph_{pair['class_a']}.{pair['class_b']}.cif"
         if not path.is_file():
             continue
         residues, frames = read_trace(path)
