@@ -70,6 +70,22 @@ def test_display_map_is_unpacked_with_z_fastest():
     assert back.transpose(2, 1, 0) == pytest.approx(density, abs=payload["step"] / 2 + 1e-6)
 
 
+def test_specks_beside_the_molecule_are_not_shown_and_do_not_widen_the_crop():
+    density = np.zeros((40, 40, 40), np.float32)
+    density[14:24, 14:24, 14:24] = 1.0
+    density[26:28, 26:28, 26:28] = 1.0
+    density[36:38, 36:38, 36:38] = 1.0
+    density[2:8, 16:22, 16:22] = 1.0
+    shown = display_map(DensityMap(density, 1.0, ORIGIN), threshold=0.5)
+    above = shown.levels * shown.step > shown.threshold
+    # The second body has a fifth of the first one's voxels and stays; the specks have 8 of 1,000.
+    assert above.sum() == 1000 + 216
+    assert shown.levels.shape[1:] == (22, 22)
+    # At a lower contour the near one is there again.
+    assert (shown.levels * shown.step > 0.45).sum() == 1000 + 216 + 8
+
+
+
 def test_display_map_shows_a_map_without_density_above_the_threshold():
     shown = display_map(blob((20, 20, 20), 1.0, ORIGIN + 10, 3.0), threshold=7.0)
     assert shown.levels.max() > 0

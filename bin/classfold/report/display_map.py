@@ -1,4 +1,4 @@
-"""A class map made small enough to look at in a browser: cropped, at most 96 voxels a side, 8 bits.
+"""A class map made small enough to look at in a browser: cropped, without dust, at most 96 voxels a side, 8 bits.
 
 Where many maps share a page each has fewer voxels. The surface of a display map may lie half a voxel off, no more;
 every number comes from the full map.
@@ -25,6 +25,8 @@ MARGIN_ANGSTROM = 6.0
 # The contour slider ends at this multiple of the threshold, so no brighter value has to be told apart.
 BRIGHTEST = 4.0
 LEVELS = 255
+DUST_SHARE = 0.05
+"""What is above the threshold and smaller than this share of the largest body is dust, and is not shown there."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,21 @@ def packed(content: bytes) -> str:
     return base64.b64encode(gzip.compress(content, compresslevel=9, mtime=0)).decode("ascii")
 
 
+def _without_dust(density: np.ndarray, threshold: float) -> np.ndarray:
+    """Density with small bodies above the threshold lowered to just below it: at a lower contour they come back."""
+    bodies, n_bodies = ndimage.label(density > threshold)
+    if n_bodies < 2:
+        return density
+    sizes = np.bincount(bodies.ravel())
+    sizes[0] = sizes[1:].max()
+    dust = (sizes < DUST_SHARE * sizes[0])[bodies]
+    return np.where(dust, threshold - 0.02 * abs(threshold), density)
+
+
 def _crop(density_map: DensityMap, threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """Density around all voxels above the threshold, and the index zyx at which it begins."""
+    """Density around all bodies above the threshold but dust, and the index zyx at which it begins."""
     density = density_map.density
-    above = density > threshold
+    above = _without_dust(density, threshold) > threshold
     if not above.any():
         return density, np.zeros(3)
     margin = ceil(MARGIN_ANGSTROM / density_map.voxel_size_angstrom)
@@ -117,6 +130,7 @@ def display_map(density_map: DensityMap, threshold: float, most_voxels: int = MA
     elif voxel > COARSE_VOXEL_ANGSTROM and 2 * max(density.shape) - 1 <= MAX_SIDE:
         density = ndimage.zoom(density, [(2 * side - 1) / side for side in density.shape], order=3)
         voxel /= 2
+    density = _without_dust(density, threshold)
     origin = density_map.coordinates_of(start)
     brightest = min(float(density.max()), BRIGHTEST * threshold) if threshold > 0 else float(density.max())
     step = brightest / LEVELS if brightest > 0 else 1.0
