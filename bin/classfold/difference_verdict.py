@@ -117,6 +117,6 @@ def judge_pair(names: tuple[str, str], whole: Shown, parts: Sequence[tuple[str, 
 def _motion(found: Shown, what: str) -> str:
     """The evidence for a motion in words."""
     return (
-        f"both maps show that {what} moved by {found.motion_angstrom:.1f} ± {found.error_angstrom:.2f} Å (Cα rms), "
-        f"{min(found.margin, 999):.0f} standard errors, of the {found.model_angstrom:.1f} Å between their models"
+        f"of the {found.model_angstrom:.1f} Å (Cα rms) that {what} moved between their models both maps show "
+        f"{found.motion_angstrom:.1f} ± {found.error_angstrom:.2f} Å, {min(found.margin, 999):.0f} standard errors"
     )
