@@ -32,19 +32,22 @@ def lacking() -> str:
     """Why no image can be made or run here; empty if it can."""
     if not shutil.which("podman"):
         return "podman is missing: `sudo apt-get install podman` mends it"
-    here = subprocess.run(["podman", "image", "exists", BASE], capture_output=True).returncode == 0
-    if not here and subprocess.run(["timeout", "60", "podman", "pull", "-q", BASE], capture_output=True).returncode != 0:
+    if podman("image", "exists", BASE).returncode != 0 and podman("pull", "-q", BASE).returncode != 0:
         return f"the image {BASE} is not here, and no registry that has it is reached"
-    tried = subprocess.run(["timeout", "60", "podman", "run", "--rm", BASE, "true"], capture_output=True, text=True)
+    tried = podman("run", "--rm", BASE, "true")
     if tried.returncode == 0:
         return ""
     return f"podman cannot start a container here: {' '.join(tried.stderr.split()[-40:]) or 'it takes too long'}"
 
 
+def podman(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["timeout", "60", "podman", *words], capture_output=True, text=True)
+
+
 DOCKER = pytest.mark.skipif(
     not shutil.which("docker"), reason="docker is missing: `sudo apt-get install podman-docker` mends it"
 )
-pytestmark = [pytest.mark.containers, pytest.mark.skipif(bool(reason := lacking()), reason=reason)]
+pytestmark = pytest.mark.containers
 
 
 def image_command(*words: str) -> subprocess.CompletedProcess[str]:
@@ -54,6 +57,8 @@ def image_command(*words: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def image() -> str:
     """Of this very Dockerfile and lock files, made anew only where they changed."""
+    if reason := lacking():
+        pytest.skip(reason)
     done = image_command("build", "--engine", "podman", "--tag", IMAGE)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return IMAGE
@@ -167,18 +172,23 @@ def test_memory_that_is_exceeded_is_granted_again(user: UserRun) -> None:
 
 def test_another_image_is_another_task(user: UserRun) -> None:
     """-resume keeps nothing that another image made."""
-    subprocess.run(["podman", "tag", IMAGE, IMAGE + "-other"], check=True)
+    assert podman("tag", IMAGE, IMAGE + "-other").returncode == 0
     options = ("-profile", "test,podman", "-stub-run", "-resume", "--outdir", "images", "-work-dir", "work-images")
     for tag, expected in ((IMAGE, {"COMPLETED"}), (IMAGE, {"CACHED"}), (IMAGE + "-other", {"COMPLETED"})):
         user.succeed(*options, "--container", tag)
         assert {line["status"] for line in user.trace("images")} == expected
     # Without a second name all of them would go.
-    subprocess.run(["podman", "untag", IMAGE, IMAGE + "-other"], check=True)
+    assert podman("untag", IMAGE, IMAGE + "-other").returncode == 0
 
 
 @pytest.mark.parametrize(
     ("engine", "option"),
-    [pytest.param("docker", "--gpus", marks=DOCKER), ("podman", "--device nvidia.com/gpu="), ("singularity", " --nv "), ("apptainer", " --nv ")],
+    [
+        pytest.param("docker", "--gpus", marks=DOCKER),
+        ("podman", "--device nvidia.com/gpu="),
+        ("singularity", " --nv "),
+        ("apptainer", " --nv "),
+    ],
 )
 def test_only_the_gpu_label_is_given_a_gpu(user: UserRun, engine: str, option: str) -> None:
     """By the commands that Nextflow writes; Singularity and Apptainer are stood in for by Podman."""
