@@ -1,6 +1,7 @@
 process COMPARE_CLASSES {
     tag "$target"
     label 'cpu'
+    ext scale: { Sizes.scale(target) }
     errorStrategy { Failures.strategy(task, target) }
 
     input:

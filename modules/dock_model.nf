@@ -1,6 +1,7 @@
 process DOCK_MODEL {
     tag "$target $class_name"
     label 'cpu_medium'
+    ext scale: { Sizes.scale(target) }
     errorStrategy { Failures.strategy(task, target, [class_name]) }
 
     input:

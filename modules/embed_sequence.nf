@@ -1,6 +1,7 @@
 process EMBED_SEQUENCE {
     tag "$target"
     label 'gpu'
+    ext scale: { Sizes.scale(target) }
     errorStrategy { Failures.strategy(task, target) }
 
     input:

@@ -1,6 +1,7 @@
 process SAMPLE_GUIDED {
     tag "$target ${names.join(' ')}"
     label 'gpu'
+    ext scale: { Sizes.scale(target) }
     errorStrategy { Failures.strategy(task, target, names) }
 
     input:

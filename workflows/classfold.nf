@@ -53,6 +53,7 @@ workflow CLASSFOLD {
             .map { target, cell, msa -> [target, sheet.staged(cell), msa, msa in ['none', 'server'] ? [] : sheet.staged(msa)] },
         weights)
     sequences = PREPARE_SEQUENCE.out.sequence                 // [adk, adk.sequence]
+        .map { target, folder -> Sizes.note(target, folder); [target, folder] }
 
     PREPARE_MAP(code,
         rows.map { [it.target, it.class, it.subMap('resolution', 'contour'), it.sha256, sheet.staged(it.map),
