@@ -173,10 +173,11 @@ def test_memory_that_is_exceeded_is_granted_again(user: UserRun) -> None:
 def test_another_image_is_another_task(user: UserRun) -> None:
     """-resume keeps nothing that another image made."""
     assert podman("tag", IMAGE, IMAGE + "-other").returncode == 0
-    options = ("-profile", "test,podman", "-stub-run", "-resume", "--outdir", "images", "-work-dir", "work-images")
-    for tag, expected in ((IMAGE, {"COMPLETED"}), (IMAGE, {"CACHED"}), (IMAGE + "-other", {"COMPLETED"})):
-        user.succeed(*options, "--container", tag)
-        assert {line["status"] for line in user.trace("images")} == expected
+    options = ("-profile", "test,podman", "-stub-run", "--outdir", "images", "-work-dir", "work-images")
+    runs = (((), IMAGE, "COMPLETED"), (("-resume",), IMAGE, "CACHED"), (("-resume",), IMAGE + "-other", "COMPLETED"))
+    for resume, tag, expected in runs:
+        user.succeed(*options, *resume, "--container", tag)
+        assert {line["status"] for line in user.trace("images")} == {expected}
     # Without a second name all of them would go.
     assert podman("untag", IMAGE, IMAGE + "-other").returncode == 0
 
